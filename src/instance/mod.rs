@@ -8,9 +8,9 @@
 //! Source: PS3.3 C.8.2 (CT), C.7.6.16 (functional groups), PS3.5, PS3.10. No patient attribute is read.
 
 mod location;
+mod parse;
 /// DICOM files: preamble, meta information, and files that lack them.
 pub mod part10;
-mod parse;
 mod scan;
 mod tags;
 mod value;
@@ -18,6 +18,7 @@ mod value;
 use crate::identity::Uid;
 
 pub use location::DataSetLocation;
+pub(crate) use parse::is_deflated;
 pub use parse::{HEADER_BYTES_MAX, InstanceError};
 pub use part10::Part10Error;
 pub use scan::{DEPTH_MAX, Encoding, PixelDataElement, ScanError};

@@ -6,7 +6,7 @@ use std::io::Read;
 use flate2::read::DeflateDecoder;
 
 use super::scan::{self, Elements, Encoding, ScanError, Scanned};
-use super::value::{AttributeFault, Attributes, Stored};
+use super::value::{Attributes, Stored};
 use super::{DataSetLocation, Frame, Instance, PixelDescription, Technique, tags};
 use crate::identity::Uid;
 

@@ -93,14 +93,11 @@ fn read_meta(head: &[u8], start: usize) -> Result<(usize, Option<String>), Part1
 
 fn meta_value(head: &[u8], position: usize) -> Option<(usize, usize)> {
     let bytes = head.get(position..position + 8)?;
-    let four = |at: usize| {
-        head.get(at..at + 4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]) as usize)
-    };
+    let four =
+        |at: usize| head.get(at..at + 4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]) as usize);
     match [bytes[4], bytes[5]] {
         [b'O', _] | [b'U', b'N' | b'T'] | [b'S', b'Q'] => Some((position + 12, four(position + 8)?)),
-        [b'A'..=b'Z', b'A'..=b'Z'] => {
-            Some((position + 8, usize::from(u16::from_le_bytes([bytes[6], bytes[7]]))))
-        }
+        [b'A'..=b'Z', b'A'..=b'Z'] => Some((position + 8, usize::from(u16::from_le_bytes([bytes[6], bytes[7]])))),
         _ => Some((position + 8, four(position + 4)?)),
     }
 }

@@ -187,7 +187,10 @@ struct Level {
 
 enum Kind {
     Set(Elements),
-    Sequence { tag: u32, items: Vec<Elements> },
+    Sequence {
+        tag: u32,
+        items: Vec<Elements>,
+    },
     /// Encapsulated fragments: items hold bytes, not elements.
     Fragments,
 }
@@ -325,9 +328,7 @@ impl Walk<'_> {
         if end > self.bytes.len() {
             return Ok(Step::More);
         }
-        if wanted
-            && let Some(Level { kind: Kind::Set(elements), .. }) = self.open.last_mut()
-        {
+        if wanted && let Some(Level { kind: Kind::Set(elements), .. }) = self.open.last_mut() {
             elements.0.push(Element { tag, vr, content: Content::Bytes(value..end) });
         }
         self.position = end;
@@ -361,8 +362,10 @@ impl Walk<'_> {
                 Ok(Step::Go)
             }
             ITEM => {
-                let (keep, fragments) =
-                    self.open.last().map_or((false, false), |level| (level.keep, matches!(level.kind, Kind::Fragments)));
+                let (keep, fragments) = self
+                    .open
+                    .last()
+                    .map_or((false, false), |level| (level.keep, matches!(level.kind, Kind::Fragments)));
                 let end = if length == UNDEFINED { None } else { Some(self.end_of(tag, value, length)?) };
                 self.position = value;
                 match (fragments, end) {

@@ -83,8 +83,7 @@ impl<'a> Attributes<'a> {
     pub(super) fn texts(&self, tag: u32) -> Vec<String> {
         let Some((bytes, _)) = self.value(tag) else { return Vec::new() };
         let text = decode_text(bytes);
-        let values: Vec<String> =
-            text.split('\\').map(|value| value.trim_matches(['\0', ' ']).to_owned()).collect();
+        let values: Vec<String> = text.split('\\').map(|value| value.trim_matches(['\0', ' ']).to_owned()).collect();
         if values.iter().all(String::is_empty) { Vec::new() } else { values }
     }
 
