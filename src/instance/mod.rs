@@ -1,1 +1,5 @@
 //! (under construction)
+
+mod location;
+
+pub use location::DataSetLocation;
