@@ -1,1 +1,8 @@
-//! (under construction)
+//! Views of the record: RSIF documents, their checking, previews.
+//!
+//! Input: a [`crate::record::Record`]. Output: bytes of files; equal records give equal bytes.
+
+/// RSIF documents of the node's profile.
+pub mod rsif;
+/// Checking of RSIF documents, ours and others'.
+pub mod validate;

@@ -1,1 +1,5 @@
 //! Integration tests, one module per capability.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod rsif;
+mod rsif_samples;
