@@ -1,5 +1,8 @@
 //! Integration tests, one module per capability.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod configuration;
+mod conformance;
+mod layering;
 mod rsif;
 mod rsif_samples;
