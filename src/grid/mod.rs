@@ -3,6 +3,12 @@
 //! Input and output: [`Grid`]s in index order `[slice][row][column]`; distances in mm through explicit spacings.
 //! No function here knows what a voxel means.
 
+pub mod distance;
+pub mod filter;
+pub mod label;
+pub mod morphology;
+pub mod sample;
+
 /// A dense three-dimensional array, last index fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid<T> {
@@ -48,6 +54,46 @@ impl<T: Copy> Grid<T> {
     }
 }
 
+impl Mask {
+    /// Number of true voxels.
+    pub fn count(&self) -> usize {
+        self.data.iter().filter(|&&inside| inside).count()
+    }
+}
+
+/// What lies beyond the last voxel of an axis, for filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// `a a | a b c | c c`: the last value goes on.
+    Nearest,
+    /// `b a | a b c | c b`: mirrored about the edge of the last voxel.
+    Reflect,
+}
+
+impl Edge {
+    /// Index inside `0..length` that stands for a possibly outlying index; `length` must not be zero.
+    #[inline]
+    pub fn resolve(self, index: isize, length: usize) -> usize {
+        let n = length as isize;
+        match self {
+            Edge::Nearest => index.clamp(0, n - 1) as usize,
+            Edge::Reflect => {
+                let folded = index.rem_euclid(2 * n);
+                (if folded < n { folded } else { 2 * n - 1 - folded }) as usize
+            }
+        }
+    }
+}
+
+/// What lies outside of a mask, for distances and morphology.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// Outside counts as false: the grid's border erodes.
+    False,
+    /// Outside is unknown and never the nearest false voxel.
+    Ignored,
+}
+
 /// A grid whose axes are the patient's: column = +x (left), row = +y (posterior), slice = +z (head).
 #[derive(Debug, Clone)]
 pub struct PatientGrid<T> {
@@ -57,4 +103,18 @@ pub struct PatientGrid<T> {
     pub origin_mm: [f64; 3],
     /// Distance between neighbours, equal along all axes (mm).
     pub spacing_mm: f64,
+}
+
+impl<T> PatientGrid<T> {
+    /// Patient position (LPS, mm) of index `[k, j, i]` (indices may be fractional).
+    pub fn patient_mm(&self, k: f64, j: f64, i: f64) -> [f64; 3] {
+        let [x, y, z] = self.origin_mm;
+        [x + i * self.spacing_mm, y + j * self.spacing_mm, z + k * self.spacing_mm]
+    }
+
+    /// Fractional index `[k, j, i]` of a patient position (LPS, mm).
+    pub fn index_of(&self, point_mm: [f64; 3]) -> [f64; 3] {
+        let [x, y, z] = self.origin_mm;
+        [(point_mm[2] - z) / self.spacing_mm, (point_mm[1] - y) / self.spacing_mm, (point_mm[0] - x) / self.spacing_mm]
+    }
 }
