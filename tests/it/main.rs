@@ -4,5 +4,6 @@
 mod configuration;
 mod conformance;
 mod layering;
+mod preview;
 mod rsif;
 mod rsif_samples;
