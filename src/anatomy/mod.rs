@@ -4,6 +4,8 @@
 //! Absence is data: a structure that is not found carries a reason, never a guess.
 //! Method: classical image processing on coarse patient grids; statistics are taken elsewhere, on native voxels.
 
+pub mod spine;
+
 use crate::codes::Level;
 use crate::codes::Phase;
 use crate::codes::Reason;
