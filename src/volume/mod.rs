@@ -4,9 +4,64 @@
 //! Output: a [`Volume`] of its largest axial stack, with checks; or the reasons why there is none.
 //! Source: PS3.3 C.7.6.2.1.1 (image plane), C.11.1 (modality LUT), C.7.6.16 (multi-frame functional groups).
 
+mod build;
+mod codestream;
+mod decode;
+mod encapsulated;
+/// Resampling onto isotropic grids along the patient's axes.
+pub mod resample;
+mod rescale;
+mod stack;
+
+use sha2::{Digest, Sha256};
+
 use crate::checks::Check;
+use crate::codes::Reason;
 use crate::grid::Grid;
-use crate::identity::Uid;
+use crate::identity::{Uid, hex};
+
+pub use build::build;
+pub use decode::DecodeError;
+
+/// Limits of building a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Most bytes of the voxels of one volume.
+    pub memory_bytes: u64,
+    /// Threads that decode.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { memory_bytes: 2 * 1024 * 1024 * 1024, threads: 2 }
+    }
+}
+
+/// Why a series has no volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsuitable {
+    /// Reason of every parameter of the series.
+    pub reason: Reason,
+    /// The check that refused, or what went wrong, e.g. `transfer_syntax_not_decodable`.
+    pub detail: &'static str,
+}
+
+/// What became of one series.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The volume, or why there is none.
+    pub volume: Result<Volume, Unsuitable>,
+    /// All evaluated checks; also when there is no volume.
+    pub checks: Vec<Check>,
+    /// For every instance, by UID: `measured`, or why it is no part of the volume: `other_stack`, `same_position`,
+    /// `no_plane`.
+    pub verdicts: Vec<(Uid, &'static str)>,
+    /// Technical attributes of the chosen stack; also when there is no volume.
+    pub acquisition: Vec<AcquisitionEntry>,
+    /// Where the chosen stack lies; also when it was not decoded.
+    pub geometry: Option<Geometry>,
+}
 
 /// Where the voxels of a volume lie in the patient.
 ///
@@ -170,4 +225,31 @@ impl Volume {
             Voxels::Float32(grid) => out.extend_from_slice(grid.slice(k)),
         }
     }
+}
+
+/// SHA-256 of geometry and voxels as `sha256:` and hexadecimal digits: equal exactly when a measurement sees the same.
+///
+/// Digested are, little endian: the shape (u64 each), both directions, both pixel spacings and all slice origins (f64),
+/// then the HU in slice order (i16, or f32 where the rescale is not whole).
+pub fn digest(volume: &Volume) -> String {
+    let geometry = &volume.geometry;
+    let mut digest = Sha256::new();
+    for extent in geometry.shape {
+        digest.update((extent as u64).to_le_bytes());
+    }
+    let directions = geometry.row_direction.iter().chain(&geometry.column_direction);
+    let spacings = [geometry.row_spacing_mm, geometry.column_spacing_mm];
+    for number in directions.chain(&spacings).chain(geometry.origins_mm.iter().flatten()) {
+        digest.update(number.to_le_bytes());
+    }
+    let mut bytes = Vec::new();
+    for k in 0..geometry.shape[0] {
+        bytes.clear();
+        match &volume.voxels {
+            Voxels::Int16(grid) => bytes.extend(grid.slice(k).iter().flat_map(|value| value.to_le_bytes())),
+            Voxels::Float32(grid) => bytes.extend(grid.slice(k).iter().flat_map(|value| value.to_le_bytes())),
+        }
+        digest.update(&bytes);
+    }
+    format!("sha256:{}", hex(&digest.finalize()))
 }
