@@ -8,6 +8,7 @@ pub mod organs;
 pub mod phase;
 pub mod reference;
 pub mod vessels;
+pub mod spine;
 
 use crate::codes::Level;
 use crate::codes::Phase;
