@@ -117,18 +117,57 @@ fn outline(text: &str, [left, baseline]: Point, cap_height: f64) -> Vec<Vec<Poin
         for stroke in strokes.split_ascii_whitespace() {
             let points = stroke.as_bytes().chunks_exact(2);
             let place = |pair: &[u8]| [start + column(pair[0]) * unit, baseline - row(pair[1]) * unit];
-            lines.push(points.map(place).collect());
+            lines.push(rounded(&points.map(place).collect::<Vec<Point>>(), unit * ROUNDED_UNITS));
         }
         start += (f64::from(width) + LETTER_GAP) * unit;
     }
     lines
 }
 
+/// Rounds the bends of a stroke and keeps its corners: two passes of corner cutting where the line turns a little.
+fn rounded(points: &[Point], reach: f64) -> Vec<Point> {
+    let mut line = points.to_vec();
+    for pass in 0..2 {
+        let reach = reach / f64::from(1 << pass);
+        let closed = line.len() > 3 && line.first() == line.last();
+        let mut next = Vec::with_capacity(line.len() * 2);
+        for (place, &point) in line.iter().enumerate() {
+            let before = if place > 0 { Some(line[place - 1]) } else { closed.then(|| line[line.len() - 2]) };
+            let after = line.get(place + 1).copied().or_else(|| closed.then(|| line[1]));
+            match (before, after) {
+                (Some(before), Some(after)) if turns_a_little(before, point, after) => {
+                    next.push(shifted(point, before, reach));
+                    next.push(shifted(point, after, reach));
+                }
+                _ => next.push(point),
+            }
+        }
+        if closed {
+            next.push(next[0]);
+        }
+        line = next;
+    }
+    line
+}
+
+fn turns_a_little(before: Point, point: Point, after: Point) -> bool {
+    let (first, second) = ([point[0] - before[0], point[1] - before[1]], [after[0] - point[0], after[1] - point[1]]);
+    let lengths = first[0].hypot(first[1]) * second[0].hypot(second[1]);
+    first[0] * second[0] + first[1] * second[1] > lengths * ROUNDED_COSINE
+}
+
+/// A point moved towards another, at most by a quarter of the way.
+fn shifted(point: Point, aim: Point, reach: f64) -> Point {
+    let length = (aim[0] - point[0]).hypot(aim[1] - point[1]);
+    let share = (reach / length.max(f64::MIN_POSITIVE)).min(0.25);
+    std::array::from_fn(|axis| point[axis] + (aim[axis] - point[axis]) * share)
+}
+
 fn column(code: u8) -> f64 {
     f64::from(code.saturating_sub(b'0'))
 }
 
-/// `0` to `9` stand for 0 to 9 units above the baseline, `d`, `e`, `f` for 1, 2, 3 units below it.
+/// `0` to `:` stand for 0 to 10 units above the baseline, `d`, `e`, `f` for 1, 2, 3 units below it.
 fn row(code: u8) -> f64 {
     match code {
         b'd'..=b'f' => -f64::from(code - b'c'),
@@ -145,6 +184,10 @@ fn glyph(letter: char) -> (u8, &'static str) {
 const CAP_UNITS: f64 = 9.0;
 /// Units from baseline to the lowest point.
 const DESCENT_UNITS: f64 = 3.0;
+/// How far from a bend its rounding begins, in units.
+const ROUNDED_UNITS: f64 = 1.0;
+/// A stroke that turns by more than 60 degrees has a corner there.
+const ROUNDED_COSINE: f64 = 0.5;
 /// Units between two letters.
 const LETTER_GAP: f64 = 2.6;
 /// Code of the first glyph.
@@ -156,7 +199,7 @@ const GLYPHS: [(u8, &str); 95] = [
     (0, "0903 00"),                               // !
     (2, "0907 2927"),                             // "
     (6, "1029 4059 0363 0666"),                   // #
-    (5, "573929070615445352302002 2d2f"),         // $
+    (5, "584919080615455451401001 2:29 202d"),    // $
     (7, "0079 0709292707 5052727050"),            // %
     (6, "601718293948470301103063"),              // &
     (0, "0907"),                                  // '
@@ -168,44 +211,44 @@ const GLYPHS: [(u8, &str); 95] = [
     (3, "0434"),                                  // -
     (0, "00"),                                    // .
     (4, "0d49"),                                  // /
-    (5, "293957523020020729"),                    // 0
+    (5, "194958514010010819"),                    // 0
     (5, "173930"),                                // 1
-    (5, "07293957550050"),                        // 2
-    (5, "07293957564525 455452302002"),           // 3
+    (5, "08194958560050"),                        // 2
+    (5, "08194958564525 455451401001"),           // 3
     (5, "40490353"),                              // 4
-    (5, "590905355352302002"),                    // 5
-    (5, "573929070220305253352503"),              // 6
+    (5, "590905455451401001"),                    // 5
+    (5, "584919080110405154451504"),              // 6
     (5, "095920"),                                // 7
-    (5, "250607293957563525 2503022030525335"),   // 8
-    (5, "022030525739290706243456"),              // 9
+    (5, "150608194958564515 1504011040515445"),   // 8
+    (5, "011040515849190805144455"),              // 9
     (0, "00 05"),                                 // :
     (1, "100e 15"),                               // ;
     (4, "470441"),                                // <
     (5, "0353 0656"),                             // =
     (4, "074401"),                                // >
-    (5, "07293957563433 30"),                     // ?
+    (5, "08194958563433 30"),                     // ?
     (8, "702002072969878372625356 563625233253"), // @
     (6, "003960 1353"),                           // A
-    (5, "00093948463505 354554514000"),           // B
-    (6, "6749290702204062"),                      // C
-    (6, "00093966633000"),                        // D
+    (5, "00094958564505 4554514000"),             // B
+    (6, "6859190801105061"),                      // C
+    (6, "00094967624000"),                        // D
     (5, "59090050 0545"),                         // E
     (5, "590900 0545"),                           // F
-    (6, "67492907022040626434"),                  // G
+    (6, "68591908011050616434"),                  // G
     (6, "0009 6069 0565"),                        // H
     (0, "0009"),                                  // I
-    (4, "4942301002"),                            // J
+    (4, "4941301001"),                            // J
     (5, "0009 5903 2550"),                        // K
     (4, "090040"),                                // L
     (6, "0009346960"),                            // M
     (6, "00096069"),                              // N
-    (6, "290702204062674929"),                    // O
-    (5, "00093957563404"),                        // P
-    (6, "290702204062674929 4260"),               // Q
-    (5, "00093957563404 2450"),                   // R
-    (5, "573929070615445352302002"),              // S
+    (6, "195968615010010819"),                    // O
+    (5, "00094958554404"),                        // P
+    (6, "195968615010010819 4260"),               // Q
+    (5, "00094958554404 3450"),                   // R
+    (5, "584919080615455451401001"),              // S
     (6, "0969 3930"),                             // T
-    (6, "090220406269"),                          // U
+    (6, "090110506169"),                          // U
     (6, "093069"),                                // V
     (8, "0920476089"),                            // W
     (6, "0069 0960"),                             // X
@@ -263,7 +306,10 @@ mod tests {
                         pair[0].is_ascii_digit() && column(pair[0]) <= f64::from(*width),
                         "glyph {place}: {stroke}"
                     );
-                    assert!(pair[1].is_ascii_digit() || (b'd'..=b'f').contains(&pair[1]), "glyph {place}: {stroke}");
+                    assert!(
+                        (b'0'..=b':').contains(&pair[1]) || (b'd'..=b'f').contains(&pair[1]),
+                        "glyph {place}: {stroke}"
+                    );
                 }
             }
         }

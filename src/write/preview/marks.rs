@@ -159,8 +159,9 @@ pub(super) fn slab(
     };
     let line = |position: f64| vec![at(position, -1.0), at(position, 1.0)];
     let thickness = (high - low) / view.mm_per_pixel;
-    if thickness > 3.0 {
-        let ground = Pen { width: thickness, rim: 0.0, dash: None, ..pen.faint(0.22) };
+    // A dashed mark is no measured slab, only the place of a slice.
+    if thickness > 3.0 && pen.dash.is_none() {
+        let ground = Pen { width: thickness, rim: 0.0, ..pen.faint(0.22) };
         canvas.stroke(&[line((low + high) / 2.0)], &ground, view.rect);
         canvas.stroke(&[line(low), line(high)], pen, view.rect);
     } else {
@@ -169,4 +170,4 @@ pub(super) fn slab(
 }
 
 /// Distance of a label from its body.
-const LABEL_DISTANCE_MM: f64 = 5.0;
+const LABEL_DISTANCE_MM: f64 = 6.0;

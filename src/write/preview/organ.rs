@@ -56,7 +56,7 @@ fn heading(target: &TargetMeasurement) -> Heading {
 }
 
 fn main_panel(canvas: &mut Canvas, volume: &Volume, target: &TargetMeasurement, organ: Option<&Organ>, rect: Rect) {
-    sheet::empty_panel(canvas, rect);
+    let rect = sheet::image_ground(canvas, rect);
     let k = shown_slice(volume, target, organ);
     let view = place::body_view(volume, rect, k);
     view.image(canvas, volume, Window::SOFT_TISSUE);
@@ -129,7 +129,7 @@ fn disc_panel(
         width: DISC_COLUMN,
         height: height.min(DISC_COLUMN),
     };
-    sheet::empty_panel(canvas, rect);
+    let rect = sheet::image_ground(canvas, rect);
     let k = disc.slice.min(volume.geometry.shape[0] - 1);
     let centre = place::in_slice(volume, k, disc.center_mm);
     let view = View::in_slices(volume, rect, centre, DISC_FIELD_MM / rect.width as f64);

@@ -45,7 +45,7 @@ pub(super) fn overview(volume: &Volume, findings: &Findings, targets: &[&TargetM
     });
     let list = Rect { left: CONTENT.right() - LIST_WIDTH, width: LIST_WIDTH, ..CONTENT };
     let rect = Rect { width: CONTENT.width - LIST_WIDTH - MARGIN, ..CONTENT };
-    sheet::empty_panel(&mut canvas, rect);
+    let rect = sheet::image_ground(&mut canvas, rect);
     let spine = findings.spine.as_ref().ok();
     let view = coronal_view(volume, spine, rect);
     view.image(&mut canvas, volume, Window::SOFT_TISSUE);
@@ -83,12 +83,12 @@ pub(super) fn levels(volume: &Volume, spine: &Spine, targets: &[&TargetMeasureme
     let left = Rect { width: half, ..CONTENT };
     let right = Rect { left: CONTENT.right() - half, width: half, ..CONTENT };
     for (rect, sideways) in [(left, false), (right, true)] {
-        sheet::empty_panel(&mut canvas, rect);
+        let rect = sheet::image_ground(&mut canvas, rect);
         let view = spine_view(volume, spine, rect, sideways);
         view.image(&mut canvas, volume, Window::BONE);
         marks::course(&mut canvas, &view, &spine.canal_mm, &sheet::canal_pen());
         for target in targets.iter().filter(|target| wording::level(target.term).is_some()) {
-            slabs(&mut canvas, &view, volume, target);
+            slabs(&mut canvas, &view, volume, spine, target);
         }
         spine_marks(&mut canvas, &view, spine, sideways, targets);
         let plane = if sideways { "coronal" } else { "sagittal" };
@@ -148,7 +148,7 @@ fn results(canvas: &mut Canvas, targets: &[&TargetMeasurement], rect: Rect) {
     }
 }
 
-/// Bodies and labels; levels that are targets stand out.
+/// Bodies and labels; measured levels stand out.
 fn spine_marks(canvas: &mut Canvas, view: &View, spine: &Spine, sideways: bool, targets: &[&TargetMeasurement]) {
     for vertebra in &spine.vertebrae {
         marks::body(canvas, view, vertebra, sideways, &sheet::structure_pen());
@@ -156,17 +156,22 @@ fn spine_marks(canvas: &mut Canvas, view: &View, spine: &Spine, sideways: bool, 
     let strong = |vertebra: &Vertebra| {
         let term =
             vertebra.level.and_then(Level::term).filter(|_| spine.numbering.certainty != Certainty::Ambiguous)?;
-        targets.iter().any(|target| target.term == term).then_some(sheet::PUBLIC_REGION)
+        let measured = |target: &&TargetMeasurement| target.term == term && wording::is_measured(&target.outcome);
+        targets.iter().any(measured).then_some(sheet::PUBLIC_REGION)
     };
     marks::level_labels(canvas, view, spine, sideways, strong, sheet::TEXT);
 }
 
-fn slabs(canvas: &mut Canvas, view: &View, volume: &Volume, target: &TargetMeasurement) {
+fn slabs(canvas: &mut Canvas, view: &View, volume: &Volume, spine: &Spine, target: &TargetMeasurement) {
     let Some(region) = target.regions.iter().find(|region| region.public) else { return };
     let last = volume.geometry.shape[0] - 1;
     let slices = place::ellipse_slices(region);
-    if let (Some(&first), Some(&end), Some(centre)) = (slices.first(), slices.last(), marks::centre_mm(region)) {
-        marks::slab(canvas, view, volume, [first.min(last), end.min(last)], centre, SLAB_HALF_MM, &sheet::public_pen());
+    // Centred on the body, not on the region, which lies in its front half.
+    let body = wording::level(target.term).and_then(|level| place::vertebra(spine, level));
+    let centre = body.map(|vertebra| vertebra.centre_mm).or_else(|| marks::centre_mm(region));
+    if let (Some(&first), Some(&end), Some(centre)) = (slices.first(), slices.last(), centre) {
+        let half = body.map_or(SLAB_HALF_MM, |vertebra| vertebra.depth_mm / 2.0);
+        marks::slab(canvas, view, volume, [first.min(last), end.min(last)], centre, half, &sheet::public_pen());
     }
 }
 
@@ -182,7 +187,7 @@ fn organ_shadow(canvas: &mut Canvas, view: &View, organ: &Result<Organ, Absence>
 }
 
 /// The whole scan from the front.
-fn coronal_view(volume: &Volume, spine: Option<&Spine>, rect: Rect) -> View {
+pub(super) fn coronal_view(volume: &Volume, spine: Option<&Spine>, rect: Rect) -> View {
     let [low, high] = place::z_range_mm(volume);
     let body = place::body_view(volume, rect, volume.geometry.shape[0] / 2);
     let mut centre = body.centre_mm;
@@ -193,7 +198,7 @@ fn coronal_view(volume: &Volume, spine: Option<&Spine>, rect: Rect) -> View {
 }
 
 /// The spine as far as it is tracked.
-fn spine_view(volume: &Volume, spine: &Spine, rect: Rect, sideways: bool) -> View {
+pub(super) fn spine_view(volume: &Volume, spine: &Spine, rect: Rect, sideways: bool) -> View {
     let canal = || spine.canal_mm.iter();
     let bodies = || spine.vertebrae.iter().map(|vertebra| &vertebra.centre_mm);
     let range = |axis: usize| {
@@ -218,7 +223,7 @@ fn spine_view(volume: &Volume, spine: &Spine, rect: Rect, sideways: bool) -> Vie
     if sideways { View::coronal(rect, centre, scale, curve) } else { View::sagittal(rect, centre, scale, curve) }
 }
 
-fn basis_text(spine: &Spine) -> String {
+pub(super) fn basis_text(spine: &Spine) -> String {
     let basis = match spine.numbering.basis {
         NumberingBasis::Ribs => "named by the last rib-bearing vertebra",
         NumberingBasis::SacrumCount => "named by counting from the sacrum",
@@ -227,7 +232,7 @@ fn basis_text(spine: &Spine) -> String {
     format!("{} vertebrae, {basis}", spine.vertebrae.len())
 }
 
-fn certainty_text(spine: &Spine) -> &'static str {
+pub(super) fn certainty_text(spine: &Spine) -> &'static str {
     match spine.numbering.certainty {
         Certainty::Certain => "names certain",
         Certainty::Probable => "names probable",
@@ -235,7 +240,7 @@ fn certainty_text(spine: &Spine) -> &'static str {
     }
 }
 
-fn evidence_text(spine: &Spine) -> String {
+pub(super) fn evidence_text(spine: &Spine) -> String {
     let words: Vec<&str> = spine.numbering.evidence.iter().chain(&spine.numbering.doubts).copied().collect();
     words.join(", ")
 }
@@ -252,8 +257,8 @@ fn spleen_pen() -> Pen {
 const LIST_WIDTH: usize = 330;
 /// Height of a row of the list in pixels.
 const RESULT_ROW: usize = 68;
-/// Half the length of a slab mark.
-const SLAB_HALF_MM: f64 = 22.0;
+/// Half the length of a slab mark where no body tells it.
+const SLAB_HALF_MM: f64 = 16.0;
 /// Room around the scan in a picture.
 const RIM_MM: f64 = 8.0;
 /// Wider tables are cut.

@@ -5,14 +5,22 @@
 use super::canvas::Canvas;
 use super::canvas::Pen;
 use super::canvas::Point;
+use super::canvas::Rect;
 use super::font::Align;
 use super::font::Style;
 use super::font::draw;
 use super::sheet::PANEL_EDGE;
+use super::sheet::QUIET;
 use super::sheet::TEXT;
 use super::view::View;
 
-/// Draws edge, letters, scale bar and caption of a panel.
+/// The part of a panel that the image takes: all but the strip of the caption.
+pub(super) fn image_rect(panel: Rect) -> Rect {
+    let strip = CAPTION_STRIP.min(panel.height);
+    Rect { top: panel.top + strip, height: panel.height - strip, ..panel }
+}
+
+/// Draws edge, letters, scale bar of an image, and its caption in the strip above.
 pub(super) fn dress(canvas: &mut Canvas, view: &View, caption: &str) {
     edge(canvas, view);
     let rect = view.rect;
@@ -25,17 +33,11 @@ pub(super) fn dress(canvas: &mut Canvas, view: &View, caption: &str) {
     draw(canvas, &left, [first, middle[1]], Align::Left, &style, rect);
     draw(canvas, &right, [last, middle[1]], Align::Right, &style, rect);
     draw(canvas, &bottom, [middle[0], rect.bottom() as f64], Align::Centre, &style, rect);
-    if !small {
-        draw(canvas, &top, [middle[0], rect.top as f64], Align::Centre, &style, rect);
-    }
+    draw(canvas, &top, [middle[0], rect.top as f64], Align::Centre, &style, rect);
     scale_bar(canvas, view, cap);
-    let caption_style = Style::on_picture(if small { 8.0 } else { 9.5 }, TEXT);
-    let mut place = rect;
-    if !small {
-        // The letter at the top keeps its room.
-        place.width = rect.width / 2 - 16;
-    }
-    draw(canvas, caption, [first + 4.0, rect.top as f64 + 4.0], Align::Left, &caption_style, place);
+    let strip = Rect { top: rect.top.saturating_sub(CAPTION_STRIP), height: CAPTION_STRIP, ..rect };
+    let caption_style = Style::plain(if small { 8.5 } else { 9.5 }, QUIET);
+    draw(canvas, caption, [rect.left as f64, rect.top as f64 - 6.0], Align::Left, &caption_style, strip);
 }
 
 fn edge(canvas: &mut Canvas, view: &View) {
@@ -63,6 +65,8 @@ fn scale_bar(canvas: &mut Canvas, view: &View, cap: f64) {
     draw(canvas, &label, [start[0], start[1] - 9.0], Align::Left, &Style::on_picture(cap - 1.0, TEXT), rect);
 }
 
+/// Height of the strip above an image that holds its caption, in pixels.
+const CAPTION_STRIP: usize = 20;
 /// Below this size (pixels) a panel gets smaller text.
 const SMALL_PANEL: usize = 260;
 /// Lengths that a scale bar may have (cm).

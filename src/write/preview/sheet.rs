@@ -10,6 +10,7 @@ use super::font::Align;
 use super::font::Style;
 use super::font::draw;
 use super::font::text_width;
+use super::panel;
 use super::view::Window;
 use super::wording;
 
@@ -20,7 +21,7 @@ pub(super) const HEIGHT: usize = 640;
 /// Distance of everything from the edge, and between panels, in pixels.
 pub(super) const MARGIN: usize = 16;
 /// Room for panels.
-pub(super) const CONTENT: Rect = Rect { left: MARGIN, top: 80, width: WIDTH - 2 * MARGIN, height: 496 };
+pub(super) const CONTENT: Rect = Rect { left: MARGIN, top: 76, width: WIDTH - 2 * MARGIN, height: 500 };
 
 /// Ground of the sheet.
 pub(super) const GROUND: Colour = [19, 23, 29];
@@ -84,9 +85,11 @@ pub(super) fn sheet(heading: &Heading) -> Canvas {
     canvas
 }
 
-/// A panel ground.
-pub(super) fn empty_panel(canvas: &mut Canvas, rect: Rect) {
+/// Lays the ground of a panel's image and gives its rectangle, below the strip of the caption.
+pub(super) fn image_ground(canvas: &mut Canvas, panel: Rect) -> Rect {
+    let rect = panel::image_rect(panel);
     canvas.fill(rect, EMPTY, 1.0);
+    rect
 }
 
 /// Draws legend, window and the technical-only line below the panels.

@@ -24,3 +24,8 @@ pub(super) fn times(direction: [f64; 3], length: f64) -> [f64; 3] {
 pub(super) fn towards(direction: [f64; 3], aim: [f64; 3]) -> [f64; 3] {
     if dot(direction, aim) < 0.0 { times(direction, -1.0) } else { direction }
 }
+
+/// Vector product.
+pub(super) fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+}

@@ -43,7 +43,8 @@ struct Focus<'a> {
 pub(super) fn picture(volume: &Volume, findings: &Findings, target: &TargetMeasurement, level: Level) -> Canvas {
     let focus = focus(volume, findings, target, level);
     let mut canvas = sheet::sheet(&heading(target));
-    let side = CONTENT.height;
+    // The image of the axial panel is square.
+    let side = panel::image_rect(CONTENT).height;
     let axial = Rect { width: side, ..CONTENT };
     let sagittal = Rect { left: axial.right() + MARGIN, width: CONTENT.width - side - MARGIN, ..CONTENT };
     axial_panel(&mut canvas, volume, target, &focus, axial);
@@ -85,7 +86,7 @@ fn focus<'a>(volume: &Volume, findings: &'a Findings, target: &'a TargetMeasurem
 }
 
 fn axial_panel(canvas: &mut Canvas, volume: &Volume, target: &TargetMeasurement, focus: &Focus<'_>, rect: Rect) {
-    sheet::empty_panel(canvas, rect);
+    let rect = sheet::image_ground(canvas, rect);
     let view = match (focus.vertebra, focus.public) {
         (None, None) => place::body_view(volume, rect, focus.slice),
         (vertebra, _) => {
@@ -116,7 +117,7 @@ fn sagittal_panel(
     level: Level,
     rect: Rect,
 ) {
-    sheet::empty_panel(canvas, rect);
+    let rect = sheet::image_ground(canvas, rect);
     let located = focus.vertebra.is_some() || focus.public.is_some();
     let curve = focus.spine.and_then(|spine| place::body_course(spine, 0));
     let caption = if curve.is_some() { "sagittal, along the bodies" } else { "sagittal, middle" };
@@ -137,7 +138,7 @@ fn sagittal_panel(
             marks::body(canvas, &view, vertebra, false, &pen);
         }
     }
-    let half = focus.vertebra.map_or(25.0, |vertebra| vertebra.depth_mm / 2.0 + 6.0);
+    let half = focus.vertebra.map_or(25.0, |vertebra| vertebra.depth_mm / 2.0 + 2.0);
     let around = if located { focus.point_mm } else { centre };
     let half = if located { half } else { SAGITTAL_HEIGHT_MM };
     marks::slab(canvas, &view, volume, focus.slab, around, half, &marked);

@@ -221,6 +221,23 @@ impl View {
         }
     }
 
+    /// Draws the largest HU within a depth before and behind the plane.
+    pub(super) fn thick_image(&self, canvas: &mut Canvas, volume: &Volume, window: Window, half_depth_mm: f64) {
+        let sampler = Sampler::new(volume);
+        let through = vector::cross(self.right, self.down);
+        let steps = (half_depth_mm / PROJECTION_STEP_MM) as i32;
+        for y in self.rect.top..self.rect.bottom() {
+            for x in self.rect.left..self.rect.right() {
+                let point = self.point_mm([x as f64, y as f64]);
+                let along = |step: i32| vector::along(point, through, f64::from(step) * PROJECTION_STEP_MM);
+                let largest = (-steps..=steps).filter_map(|step| sampler.hu(along(step))).reduce(f64::max);
+                if let Some(hu) = largest {
+                    canvas.blend(x, y, [window.gray(hu); 3], 1.0);
+                }
+            }
+        }
+    }
+
     /// Letters of the patient's sides at the left, right, top and bottom of the picture.
     pub(super) fn letters(&self) -> [String; 4] {
         let negative = |direction: [f64; 3]| direction.map(|value| -value);
@@ -254,6 +271,8 @@ pub(super) fn side_letters(direction: [f64; 3]) -> String {
 
 /// Slices farther apart than this many times the median spacing are not joined.
 const INTERPOLATED_GAP: f64 = 1.6;
+/// Distance of the samples of a projection.
+const PROJECTION_STEP_MM: f64 = 2.0;
 /// What padding is shown as.
 const AIR_HU: f64 = -1024.0;
 /// A second letter is given from about 20 degrees on.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use resetray::codes::Reason;
 use resetray::codes::Term;
 use resetray::write::preview::Preview;
+use resetray::write::preview::explain::explain;
 use resetray::write::preview::previews;
 use resetray::write::preview::without_volume;
 
@@ -36,6 +37,23 @@ fn every_target_has_a_picture_of_the_stated_size() {
         let reader = png::Decoder::new(std::io::Cursor::new(&picture.png)).read_info().unwrap();
         assert_eq!((reader.info().width, reader.info().height), (picture.width, picture.height));
     }
+}
+
+#[test]
+fn findings_are_explained_in_pictures_and_numbers() {
+    let volume = scene::volume(Storage { height_mm: 280.0, ..Storage::default() }, scene::hu_at);
+    let files = explain(&volume, &scene::findings(280.0));
+    if let Some(folder) = std::env::var_os("RESETRAY_PICTURES") {
+        for file in &files {
+            println!("{}: {:?}", file.file, std::fs::write(PathBuf::from(&folder).join(file.file), &file.bytes));
+        }
+    }
+    let names: Vec<&str> = files.iter().map(|file| file.file).collect();
+    assert_eq!(names[0], "explain_findings.json");
+    assert_eq!(names.len(), 7, "{names:?}");
+    let numbers: serde_json::Value = serde_json::from_slice(&files[0].bytes).unwrap();
+    assert_eq!(numbers["spine"]["vertebrae"][4]["level"], "T12");
+    assert_eq!(numbers["spine"]["vertebrae"][4]["rib_lengths_mm"]["left"], 115.5);
 }
 
 #[test]
