@@ -1,5 +1,6 @@
 //! Integration tests, one module per capability.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod results_folder;
 mod rsif;
 mod rsif_samples;
