@@ -316,11 +316,21 @@ pub(crate) fn content_identity(tree: &Value) -> (String, String) {
             entries.shift_remove(key);
         }
     }
-    let digest = Sha256::digest(jcs(&digested).as_bytes());
+    let digest: [u8; 32] = Sha256::digest(jcs(&digested).as_bytes()).into();
     let mut first = [0u8; 16];
     first.copy_from_slice(&digest[..16]);
-    let id = uuid::Uuid::from_bytes(version_8(first));
-    (format!("sha256:{}", hex(&digest)), format!("urn:uuid:{id}"))
+    (format!("sha256:{}", hex(&digest)), id_of_bytes(first))
+}
+
+/// `@id` of the document with this `content_digest`; `None` where that is no such digest.
+pub fn id_of_digest(content_digest: &str) -> Option<String> {
+    let digits = content_digest.strip_prefix("sha256:").filter(|digits| digits.len() == 64)?;
+    let first = u128::from_str_radix(digits.get(..32)?, 16).ok()?;
+    Some(id_of_bytes(first.to_be_bytes()))
+}
+
+fn id_of_bytes(first: [u8; 16]) -> String {
+    format!("urn:uuid:{}", uuid::Uuid::from_bytes(version_8(first)))
 }
 
 /// Sets version and variant bits of RFC 9562.
