@@ -3,6 +3,7 @@
 
 mod configuration;
 mod conformance;
+mod durability;
 mod layering;
 mod preview;
 mod results_folder;
