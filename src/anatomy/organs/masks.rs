@@ -154,7 +154,9 @@ pub(crate) fn slice_depth(mask: &Mask, spacing_mm: f64) -> Grid<f32> {
 pub(crate) fn largest(mask: &Mask, within: Option<&Mask>) -> Mask {
     let components = label::label(mask, Neighbours::Six);
     let Some(within) = within else {
-        return components.largest().map_or_else(|| Grid::filled(mask.shape, false), |largest| components.mask(largest));
+        return components
+            .largest()
+            .map_or_else(|| Grid::filled(mask.shape, false), |largest| components.mask(largest));
     };
     let mut shared = vec![0usize; components.sizes.len() + 1];
     for (&number, _) in components.labels.data.iter().zip(&within.data).filter(|(_, inside)| **inside) {

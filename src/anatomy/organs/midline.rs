@@ -44,7 +44,8 @@ pub(super) fn find(
     if seen.iter().flatten().count() < LEAST_SLICES {
         return Err(Absence { reason: Reason::StructureNotFound, detail: "no_spine" });
     }
-    let smooth = |axis: usize| filter::median_line(&bridged(&seen, axis), parameters.midline_median_slices, Edge::Nearest);
+    let smooth =
+        |axis: usize| filter::median_line(&bridged(&seen, axis), parameters.midline_median_slices, Edge::Nearest);
     let (spine_column, spine_row) = (smooth(0), smooth(1));
     let canal = match canal_mm {
         Some(line) => given_canal(grid, line),

@@ -75,16 +75,13 @@ pub fn find_organs_in(volume: &Volume, canal_mm: Option<&[[f64; 3]]>, parameters
     let grid = crate::volume::resample::boxed(volume, WORK_SPACING_MM);
     let mut findings = find_organs(&grid, canal_mm, parameters);
     findings.phase = findings.phase.compared_with(&volume.contrast);
-    findings.reference.noise_sd_hu = noise_place(&grid, &findings).and_then(|tissue| reference::noise_sd_hu(volume, &tissue));
+    findings.reference.noise_sd_hu =
+        noise_place(&grid, &findings).and_then(|tissue| reference::noise_sd_hu(volume, &tissue));
     findings
 }
 
 /// Finds liver, spleen, phase and reference tissues on a coarse grid.
-pub fn find_organs(
-    grid: &PatientGrid<f32>,
-    canal_mm: Option<&[[f64; 3]]>,
-    parameters: &Parameters,
-) -> OrganFindings {
+pub fn find_organs(grid: &PatientGrid<f32>, canal_mm: Option<&[[f64; 3]]>, parameters: &Parameters) -> OrganFindings {
     let torso = match torso::find_torso(grid, canal_mm, parameters) {
         Ok(torso) => torso,
         Err(absence) => return nothing_found(absence),
@@ -95,13 +92,18 @@ pub fn find_organs(
     let (found_spleen, spleen_candidates) =
         spleen::find_spleen(&smooth, spacing, &torso, found_liver.as_ref().ok(), parameters);
     let aorta = aorta::find_aorta(grid, &torso, parameters);
-    let organ_masks: Vec<&Mask> = [found_liver.as_ref().ok().map(|liver| &liver.mask), found_spleen.as_ref().ok().map(|spleen| &spleen.mask)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let organ_masks: Vec<&Mask> =
+        [found_liver.as_ref().ok().map(|liver| &liver.mask), found_spleen.as_ref().ok().map(|spleen| &spleen.mask)]
+            .into_iter()
+            .flatten()
+            .collect();
     let kidneys = kidneys::find_kidneys(&smooth, spacing, &torso, &organ_masks);
-    let liver = found_liver.as_ref().map_err(Absence::clone).and_then(|liver| accept_liver(grid, &torso, liver, parameters));
-    let spleen = found_spleen.as_ref().map_err(Absence::clone).and_then(|spleen| accept_spleen(grid, &torso, spleen, parameters));
+    let liver =
+        found_liver.as_ref().map_err(Absence::clone).and_then(|liver| accept_liver(grid, &torso, liver, parameters));
+    let spleen = found_spleen
+        .as_ref()
+        .map_err(Absence::clone)
+        .and_then(|spleen| accept_spleen(grid, &torso, spleen, parameters));
     let witnesses = Witnesses {
         aorta_hu: aorta.as_ref().map(|aorta| aorta.attenuation_hu),
         kidney_hu: kidneys.iter().map(|kidney| kidney.attenuation_hu).reduce(f64::max),
@@ -119,7 +121,8 @@ pub fn find_organs(
     };
     let reference = reference::find_tissues(grid, &smooth, &torso);
     let (liver_trace, spleen_trace) = (found_liver.ok(), found_spleen.ok());
-    let trace = Trace { torso: Some(torso), liver: liver_trace, spleen: spleen_trace, spleen_candidates, aorta, kidneys };
+    let trace =
+        Trace { torso: Some(torso), liver: liver_trace, spleen: spleen_trace, spleen_candidates, aorta, kidneys };
     OrganFindings { liver, spleen, phase, reference, trace }
 }
 
@@ -271,9 +274,7 @@ fn noise_place(grid: &PatientGrid<f32>, findings: &OrganFindings) -> Option<Pati
     let smooth = filter::median3(&grid.grid);
     Some(on_grid(
         grid,
-        &masks::mask_where(trunk.shape, |_, _, _, at| {
-            trunk.data[at] && SOFT_TISSUE_HU.contains(&smooth.data[at])
-        }),
+        &masks::mask_where(trunk.shape, |_, _, _, at| trunk.data[at] && SOFT_TISSUE_HU.contains(&smooth.data[at])),
     ))
 }
 

@@ -105,9 +105,10 @@ pub fn find_spleen(
     };
     let scene = make_scene(smooth, spacing_mm, torso, &region, window, parameters);
     let candidates = Candidates { first: window.first, all: sweep(&scene) };
-    let chosen = candidates.all.first().filter(|best| {
-        best.score >= parameters.spleen_least_score && best.contact >= parameters.spleen_least_contact
-    });
+    let chosen = candidates
+        .all
+        .first()
+        .filter(|best| best.score >= parameters.spleen_least_score && best.contact >= parameters.spleen_least_contact);
     let Some(chosen) = chosen else {
         return (Err(Absence { reason: Reason::StructureNotFound, detail: "spleen_absent" }), candidates);
     };
@@ -118,9 +119,8 @@ pub fn find_spleen(
                 .any(|at| other.eroded.data[at] && (grown.core.data[at] || chosen.eroded.data[at]))
     });
     let [share, apart_hu] = parameters.spleen_ambiguous;
-    let ambiguous = second.is_some_and(|other| {
-        other.score > share * chosen.score && (other.median_hu - grown.mode_hu).abs() > apart_hu
-    });
+    let ambiguous = second
+        .is_some_and(|other| other.score > share * chosen.score && (other.median_hu - grown.mode_hu).abs() > apart_hu);
     let spleen = Spleen {
         mask: window.paste(&grown.mask, smooth.shape),
         mode_hu: grown.mode_hu,
@@ -161,9 +161,8 @@ fn make_scene<'a>(
 ) -> Scene<'a> {
     let (values, region, hull) = (window.crop(smooth), window.crop(region), window.crop(&torso.hull));
     let lungs = window.crop(&torso.lungs);
-    let midline: Vec<f64> = (window.first[0]..window.end[0])
-        .map(|k| torso.midline.spine_column[k] - window.first[2] as f64)
-        .collect();
+    let midline: Vec<f64> =
+        (window.first[0]..window.end[0]).map(|k| torso.midline.spine_column[k] - window.first[2] as f64).collect();
     let middle_rows: Vec<f64> = (0..hull.shape[0])
         .map(|k| extent(&hull, k, Axis::Row).map_or(smooth.shape[1] as f64 / 2.0, |(first, last)| (first + last) / 2.0))
         .collect();
@@ -180,7 +179,8 @@ fn make_scene<'a>(
 fn sweep(scene: &Scene) -> Vec<Candidate> {
     let [first, last, step] = scene.parameters.spleen_sweep_hu;
     let centres: Vec<i32> = (first..=last).step_by(step.max(1) as usize).collect();
-    let found: Vec<Vec<Candidate>> = centres.into_par_iter().map(|centre| candidates_at(scene, f64::from(centre))).collect();
+    let found: Vec<Vec<Candidate>> =
+        centres.into_par_iter().map(|centre| candidates_at(scene, f64::from(centre))).collect();
     let mut all = found.concat();
     all.sort_by(|a, b| b.score.total_cmp(&a.score));
     all

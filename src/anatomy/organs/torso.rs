@@ -112,8 +112,8 @@ fn find_lungs(hu: &Grid<f32>, trunk: &Mask, spacing_mm: f64, parameters: &Parame
     let [lowest, highest] = parameters.lung_median_hu.map(f64::from);
     parts.select(|number, size| {
         let volume = masks::voxels_ml(size, spacing_mm);
-        let place = volume > parameters.lung_volume_ml
-            || (volume > parameters.lung_base_volume_ml && at_top[number as usize]);
+        let place =
+            volume > parameters.lung_volume_ml || (volume > parameters.lung_base_volume_ml && at_top[number as usize]);
         let median = filter::median(&mut inside[number as usize]);
         place && median.is_some_and(|median| lowest < median && median < highest)
     })
@@ -123,8 +123,7 @@ fn find_lungs(hu: &Grid<f32>, trunk: &Mask, spacing_mm: f64, parameters: &Parame
 fn diaphragm(lung: &Mask, spacing_mm: f64, percentile: f64, parameters: &Parameters) -> Diaphragm {
     let [slices, rows, columns] = lung.shape;
     let size = rows * columns;
-    let floor: Vec<Option<usize>> =
-        (0..size).map(|at| (0..slices).find(|k| lung.data[k * size + at])).collect();
+    let floor: Vec<Option<usize>> = (0..size).map(|at| (0..slices).find(|k| lung.data[k * size + at])).collect();
     let shadow = Grid { shape: [1, rows, columns], data: floor.iter().map(Option::is_some).collect() };
     let depth = masks::slice_depth(&shadow, spacing_mm);
     let mut heights: Vec<f64> = floor

@@ -66,8 +66,7 @@ pub fn find_aorta(grid: &PatientGrid<f32>, torso: &Torso, parameters: &Parameter
     if end.saturating_sub(first) < LEAST_SLICES {
         return None;
     }
-    let fields: Vec<Field> =
-        (first..end).into_par_iter().map(|k| circle_field(grid, torso, k, parameters)).collect();
+    let fields: Vec<Field> = (first..end).into_par_iter().map(|k| circle_field(grid, torso, k, parameters)).collect();
     let path = best_path(&fields);
     let stations: Vec<Station> =
         fields.iter().zip(&path).enumerate().map(|(n, (field, &at))| station(field, at, first + n, grid)).collect();
@@ -113,8 +112,7 @@ fn window_image(hu: &Grid<f32>, k: usize, corner: [f64; 2], step: f64) -> Vec<f3
         .map(|at| {
             let row = corner[1] + (at / SIDE) as f64 * step;
             let column = corner[0] + (at % SIDE) as f64 * step;
-            let sum: f32 =
-                around.clone().map(|k| sample::bilinear_nearest(hu.slice(k), shape, row, column)).sum();
+            let sum: f32 = around.clone().map(|k| sample::bilinear_nearest(hu.slice(k), shape, row, column)).sum();
             (sum / number).clamp(CLIP_HU[0], CLIP_HU[1])
         })
         .collect()

@@ -86,7 +86,9 @@ fn find_on_side(smooth: &Grid<f32>, spacing: f64, torso: &Torso, taken: &[Mask],
             };
         }
     }
-    best.filter(|kidney| kidney.fat_share > if kidney.threshold_hu >= ENHANCED_HU { FAT_SHARE[1] } else { FAT_SHARE[0] })
+    best.filter(|kidney| {
+        kidney.fat_share > if kidney.threshold_hu >= ENHANCED_HU { FAT_SHARE[1] } else { FAT_SHARE[0] }
+    })
 }
 
 /// A bean, if its extent, place and shape are those of a kidney.
@@ -200,7 +202,8 @@ mod tests {
         let bean = masks::mask_where([30, 30, 30], |k, j, i, _| {
             [k, j, i].iter().map(|&at| (at as f64 - 15.0).powi(2)).sum::<f64>() < 49.0
         });
-        let values = Grid { shape: bean.shape, data: bean.data.iter().map(|&x| if x { 30.0 } else { -100.0 }).collect() };
+        let values =
+            Grid { shape: bean.shape, data: bean.data.iter().map(|&x| if x { 30.0 } else { -100.0 }).collect() };
         assert_eq!(fat_around(&values, &bean, 3.0), 1.0);
         assert_eq!(centre_of(&bean, [1, 2, 3]), [16.0, 17.0, 18.0]);
     }
