@@ -23,7 +23,7 @@ pub fn find_tissues(grid: &PatientGrid<f32>, smooth: &Grid<f32>, torso: &Torso) 
     ReferenceTissues {
         air_hu: mode(hu, &air(hu, &torso.body, grid.spacing_mm), AIR_HU),
         fat_hu: mode(hu, &subcutaneous_fat(hu, &torso.body, grid.spacing_mm), FAT_HU),
-        soft_hu: mode(smooth, &torso.trunk, SOFT_HU),
+        soft_hu: mode(smooth, &paraspinal_muscle(torso, grid.spacing_mm), SOFT_HU),
         noise_sd_hu: None,
     }
 }
@@ -52,6 +52,16 @@ fn subcutaneous_fat(hu: &Grid<f32>, body: &Mask, spacing_mm: f64) -> Mask {
     let depth = masks::slice_depth(body, spacing_mm);
     masks::mask_where(hu.shape, |_, _, _, at| {
         pure.data[at] && (FAT_DEPTH_MM[0]..=FAT_DEPTH_MM[1]).contains(&f64::from(depth.data[at]))
+    })
+}
+
+/// Muscle beside and behind the spine: outside the inner wall of the trunk, near the canal.
+fn paraspinal_muscle(torso: &Torso, spacing_mm: f64) -> Mask {
+    let midline = &torso.midline;
+    masks::mask_where(torso.trunk.shape, |k, j, i, at| {
+        let aside = (i as f64 - midline.canal_column[k]).abs() * spacing_mm;
+        let behind = (j as f64 - midline.canal_row[k]) * spacing_mm;
+        torso.trunk.data[at] && !torso.hull.data[at] && aside < MUSCLE_ASIDE_MM && behind > MUSCLE_BEHIND_MM
     })
 }
 
@@ -126,6 +136,10 @@ const FROM_SKIN_MM: f64 = 20.0;
 const CIRCLE_MARGIN_MM: f64 = 6.0;
 /// Depth below the skin at which fat is subcutaneous.
 const FAT_DEPTH_MM: [f64; 2] = [3.0, 15.0];
+/// Muscle: largest distance beside the canal.
+const MUSCLE_ASIDE_MM: f64 = 90.0;
+/// Muscle: least distance behind the canal; negative is in front.
+const MUSCLE_BEHIND_MM: f64 = -20.0;
 /// Voxels that a mode needs (14 mL).
 const LEAST_VOXELS: f64 = 500.0;
 /// Smoothing of the histogram.

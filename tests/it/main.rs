@@ -5,6 +5,7 @@ mod configuration;
 mod conformance;
 mod durability;
 mod layering;
+mod organs_real;
 mod preview;
 mod results_folder;
 mod rsif;
