@@ -12,6 +12,8 @@ use super::tissue::{Tissues, trabecular};
 
 /// Thickness of the wall of a vertebral body (mm).
 const WALL_MM: f64 = 0.6;
+/// Thickness of the wall at the rim of the endplates (mm).
+const RIM_MM: f64 = 1.8;
 /// Thickness of an endplate (mm).
 const PLATE_MM: f64 = 0.7;
 /// Thickness of the cortex of arch and processes (mm).
@@ -81,6 +83,7 @@ fn body(options: &Options, vertebra: &Vertebra, wall_inset: f64, plate_inset: f6
         hollow: 1.5,
         flattening: 2.0,
         wall_inset,
+        rim_inset: if wall_inset > 0.0 { RIM_MM } else { 0.0 },
         plate_inset,
     }
 }
@@ -103,6 +106,7 @@ fn disc(above: &Vertebra, below: &Vertebra) -> Shape {
         hollow: 0.0,
         flattening: 2.0,
         wall_inset: 0.0,
+        rim_inset: 0.0,
         plate_inset: 0.0,
     })
 }
@@ -170,19 +174,20 @@ fn pedicle(vertebra: &Vertebra, side: f64, inset: f64) -> Shape {
 /// The articular processes of one side, upper and lower in one.
 fn pillar(vertebra: &Vertebra, side: f64, inset: f64) -> Shape {
     let size = &vertebra.size;
-    let local = [side * (size.canal[0] / 2.0 + 4.5), 7.0, -0.1 * size.height];
+    let local = [side * (size.canal[0] / 2.0 + 4.0), 8.5, -0.1 * size.height];
     let semi = [5.0 - inset, 5.5 - inset, 0.56 * size.height - inset];
     Shape::Ellipsoid { frame: vertebra.canal().moved(local), semi }
 }
 
+/// Thoracic laminae overlap like tiles, lumbar ones leave a window.
 fn lamina(vertebra: &Vertebra, inset: f64) -> Shape {
     let size = &vertebra.size;
-    let reach = size.height / 2.0;
+    let (low, high) = if vertebra.rib_number <= 11 { (-0.62, 0.34) } else { (-0.62, 0.16) };
     Shape::Ring(Ring {
         frame: vertebra.canal(),
         semi: [size.canal[0] / 2.0, size.canal[1] / 2.0],
         shell: [0.2 + inset, 6.5 - inset],
-        span: [-reach - 1.0 + inset, 0.1 * size.height - inset],
+        span: [low * size.height + inset, high * size.height - inset],
         behind: 0.0,
     })
 }
@@ -220,7 +225,11 @@ pub(super) fn transverse_ends(vertebra: &Vertebra, side: f64) -> [Point; 2] {
         (false, 13) => 12.0,
         _ => size.process,
     };
-    let (lean_degrees, behind): (f64, f64) = if lumbar { (8.0, 1.0) } else { (30.0, 5.0) };
+    let (lean_degrees, behind): (f64, f64) = match (lumbar, vertebra.rib_number) {
+        (true, 16..) => (12.0, 6.0),
+        (true, _) => (8.0, 2.0),
+        (false, _) => (30.0, 5.0),
+    };
     let (sin, cos) = lean_degrees.to_radians().sin_cos();
     let root = [side * (size.canal[0] / 2.0 + 0.6 * size.pedicle[0]), behind, 0.15 * size.height];
     let tip = [root[0] + side * length * cos, root[1] + length * sin, root[2]];

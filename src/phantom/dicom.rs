@@ -144,6 +144,7 @@ fn acquisition(set: &mut DataSet, options: &Options) {
         set.text(tags::CONTRAST_BOLUS_AGENT, VR::LO, "Iodine contrast agent");
         set.text(tags::CONTRAST_BOLUS_ROUTE, VR::LO, "IV");
     }
+    set.text(tags::BODY_PART_EXAMINED, VR::CS, "ABDOMEN");
     set.text(tags::SCAN_OPTIONS, VR::CS, "HELIX");
     set.decimals(tags::SLICE_THICKNESS, &[options.slice_thickness_mm]);
     set.decimals(tags::KVP, &[options.tube_kv]);

@@ -4,7 +4,7 @@
 
 use super::raster::Part;
 use super::ribs::EXPONENT;
-use super::shape::{Column, Shape, UNBOUNDED_MM, ellipsoid, sweep};
+use super::shape::{Column, Frame, Shape, UNBOUNDED_MM, cross, ellipsoid, sweep, unit};
 use super::spine::{Vertebra, lateral_mm};
 use super::tissue::Tissues;
 use super::{Options, Position};
@@ -250,7 +250,12 @@ fn muscles(vertebrae: &[Vertebra], tissues: &Tissues) -> Vec<Part> {
 fn bowel(options: &Options, tissues: &Tissues) -> Vec<Part> {
     let tube = |side: f64, inset: f64| {
         let top = if side < 0.0 { -38.0 } else { -30.0 };
-        let flank = [[side * 104.0, 8.0, -260.0], [side * 106.0, 6.0, -120.0], [side * 104.0, -14.0, top]];
+        let flank = [
+            [side * 58.0, -44.0, -260.0],
+            [side * 74.0, -48.0, -165.0],
+            [side * 106.0, 4.0, -112.0],
+            [side * 104.0, -14.0, top],
+        ];
         sweep(&flank, [21.0 - inset; 2], [0.0, 1.0, 0.0])
     };
     let transverse = |inset: f64| {
@@ -311,11 +316,10 @@ fn solid_organs(options: &Options, vertebrae: &[Vertebra], tissues: &Tissues) ->
     parts.push(Part::new(tissues.bile, vec![ellipsoid([-42.0, -42.0, -2.0], [14.0, 16.0, 28.0])]));
     if options.spleen_present {
         let spleen = ellipsoid([100.0, 32.0, 56.0], [27.0, 42.0, 56.0]);
-        let kidney = ellipsoid(KIDNEYS[0].0, KIDNEYS[0].1);
         let shape = Shape::Cut {
             solid: Box::new(spleen),
             within: vec![under_diaphragm(), prism(CAVITY_MM, 1.0)],
-            without: vec![kidney],
+            without: vec![kidney(0, KIDNEY_MM, 0.0)],
             gap: GAP_MM,
         };
         let mut part = Part::new(tissues.spleen, vec![shape]);
@@ -332,9 +336,19 @@ fn solid_organs(options: &Options, vertebrae: &[Vertebra], tissues: &Tissues) ->
     parts
 }
 
-/// Centre and semi-axes of the left and right kidney (mm).
-const KIDNEYS: [([f64; 3], [f64; 3]); 2] =
-    [([58.0, 36.0, 0.0], [28.0, 25.0, 56.0]), ([-60.0, 36.0, -12.0], [28.0, 25.0, 56.0])];
+/// Side and centre of the left and right kidney, semi-axes of both (mm).
+const KIDNEYS_MM: [(f64, [f64; 3]); 2] = [(1.0, [61.0, 35.0, 0.0]), (-1.0, [-63.0, 35.0, -12.0])];
+const KIDNEY_MM: [f64; 3] = [26.0, 24.0, 55.0];
+
+/// A kidney whose upper pole leans inwards and backwards, or an ellipsoid inside it, nearer to the hilum.
+fn kidney(n: usize, semi: [f64; 3], toward_hilum: f64) -> Shape {
+    let (side, centre) = KIDNEYS_MM[n];
+    let up = unit([-0.22 * side, 0.12, 1.0]);
+    let left = unit(cross([0.0, 1.0, 0.0], up));
+    let frame = Frame { origin: centre, left, posterior: cross(up, left), up };
+    let frame = frame.moved([-side * toward_hilum, -0.5 * toward_hilum, 0.0]);
+    Shape::Ellipsoid { frame, semi }
+}
 
 fn under_diaphragm() -> Shape {
     let mut spaces = domes(DIAPHRAGM_MM);
@@ -345,7 +359,7 @@ fn under_diaphragm() -> Shape {
 fn liver(options: &Options, vertebrae: &[Vertebra]) -> Vec<Shape> {
     let vessels = vessels(options, vertebrae, 0.0);
     let spine = beside(vertebrae, 6..=15, |v, _| [0.0, 4.0, v.size.width[1] / 2.0, half_depth(v) + 2.0]);
-    let kidney = ellipsoid(KIDNEYS[1].0, KIDNEYS[1].1);
+    let kidney = kidney(1, KIDNEY_MM, 0.0);
     // The lower border rises from right to left: z > -40 + 0.35 (x + 135).
     let edge = Shape::HalfSpace { normal: [0.330_3, 0.0, -0.943_9], offset: 0.943_9 * (40.0 - 0.35 * 135.0) };
     [([-72.0, -6.0, 38.0], [66.0, 78.0, 72.0]), ([2.0, -38.0, 66.0], [72.0, 36.0, 34.0])]
@@ -363,16 +377,16 @@ fn liver_vessels() -> (Vec<Shape>, Vec<Shape>) {
     let up = [0.0, 0.0, 1.0];
     let hilum = [-30.0, -14.0, 34.0];
     let fork = [-64.0, -12.0, 40.0];
-    let left = [-12.0, -36.0, 58.0];
+    let left = [-10.0, -28.0, 52.0];
     let mut portal = sweep(&[[-8.0, -14.0, 4.0], hilum], [6.0; 2], [0.0, 1.0, 0.0]);
     portal.extend(sweep(&[hilum, fork], [4.5; 2], up));
-    portal.extend(sweep(&[hilum, left, [22.0, -42.0, 66.0]], [4.5; 2], up));
+    portal.extend(sweep(&[hilum, left, [20.0, -22.0, 58.0]], [4.5; 2], up));
     let segments = [[-104.0, -34.0, 20.0], [-108.0, 24.0, 16.0], [-96.0, -32.0, 70.0], [-98.0, 24.0, 66.0]];
     for tip in segments {
         portal.extend(sweep(&[fork, tip], [2.5; 2], up));
     }
-    portal.extend(sweep(&[left, [-22.0, -58.0, 54.0]], [2.5; 2], up));
-    portal.extend(sweep(&[[22.0, -42.0, 66.0], [46.0, -40.0, 66.0]], [2.5; 2], up));
+    portal.extend(sweep(&[left, [-20.0, -56.0, 48.0]], [2.5; 2], up));
+    portal.extend(sweep(&[[20.0, -22.0, 58.0], [44.0, -24.0, 60.0]], [2.5; 2], up));
     let confluence = [-22.0, 4.0, 84.0];
     let hepatic = [[-102.0, 6.0, 52.0], [-62.0, -48.0, 56.0], [12.0, -46.0, 74.0]]
         .map(|tip| sweep(&[confluence, tip], [4.0; 2], up))
@@ -381,15 +395,12 @@ fn liver_vessels() -> (Vec<Shape>, Vec<Shape>) {
 }
 
 fn kidneys(tissues: &Tissues) -> Vec<Part> {
-    let layer = |inset: f64| KIDNEYS.map(|(centre, semi)| ellipsoid(centre, semi.map(|axis| axis - inset))).to_vec();
-    let core = |semi: [f64; 3], toward: f64| {
-        KIDNEYS.map(|([x, y, z], _)| ellipsoid([x - x.signum() * toward, y - toward * 0.5, z], semi)).to_vec()
-    };
+    let pair = |semi: [f64; 3], toward: f64| vec![kidney(0, semi, toward), kidney(1, semi, toward)];
     vec![
-        Part::new(tissues.kidney_cortex, layer(0.0)),
-        Part::new(tissues.kidney_medulla, layer(7.0)),
-        Part::new(tissues.fat, core([14.0, 10.0, 30.0], 8.0)),
-        Part::new(tissues.kidney_pelvis, core([7.0, 6.0, 16.0], 8.0)),
+        Part::new(tissues.kidney_cortex, pair(KIDNEY_MM, 0.0)),
+        Part::new(tissues.kidney_medulla, pair(KIDNEY_MM.map(|axis| axis - 7.0), 0.0)),
+        Part::new(tissues.fat, pair([13.0, 9.0, 28.0], 9.0)),
+        Part::new(tissues.kidney_pelvis, pair([7.0, 5.0, 14.0], 9.0)),
     ]
 }
 

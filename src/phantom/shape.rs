@@ -81,11 +81,16 @@ pub(super) struct Body {
     pub(super) hollow: f64,
     /// How far the posterior arc is cut flat.
     pub(super) flattening: f64,
-    /// Thickness taken off the wall: 0 for the outer surface.
+    /// Thickness taken off the wall at mid-height: 0 for the outer surface.
     pub(super) wall_inset: f64,
+    /// Thickness taken off the wall at the plates' rims.
+    pub(super) rim_inset: f64,
     /// Thickness taken off both plates.
     pub(super) plate_inset: f64,
 }
+
+/// Share of the half height beyond which the wall thickens towards the rim.
+const RIM_BEGIN: f64 = 0.72;
 
 impl Body {
     fn distance(&self, point: Point) -> f64 {
@@ -100,7 +105,9 @@ impl Body {
         let height = self.height * (1.0 + (self.anterior_ratio - 1.0) * forward);
         let eccentric = (u / semi_u).powi(2) + (v / semi_v).powi(2);
         let plate = w.abs() - (height / 2.0 - self.hollow * (1.0 - eccentric).max(0.0));
-        (lateral.max(back) + self.wall_inset).max(plate + self.plate_inset)
+        let rim = ((t.abs() - RIM_BEGIN) / (1.0 - RIM_BEGIN)).max(0.0);
+        let inset = self.wall_inset + rim * (self.rim_inset - self.wall_inset);
+        (lateral.max(back) + inset).max(plate + self.plate_inset)
     }
 
     fn bounds(&self) -> Bounds {
