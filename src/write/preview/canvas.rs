@@ -294,7 +294,7 @@ fn dashes(line: &[Point], [dash, gap]: [f64; 2]) -> Vec<Vec<Point>> {
 }
 
 /// Fixed level, so that equal pixels give equal bytes.
-const DEFLATE_LEVEL: u8 = 9;
+const DEFLATE_LEVEL: u8 = 6;
 /// Corners of a drawn ellipse; at 300 pixels radius the error is below a tenth of a pixel.
 const ELLIPSE_SEGMENTS: usize = 96;
 /// Larger coordinates are cut here before they become integers.

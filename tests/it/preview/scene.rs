@@ -8,6 +8,7 @@ use resetray::grid::*;
 use resetray::identity::Uid;
 use resetray::measure::*;
 use resetray::volume::*;
+use resetray::write::preview::Preview;
 
 /// How the slices are stored.
 #[derive(Clone, Copy)]
@@ -377,4 +378,15 @@ pub(super) fn targets(volume: &Volume) -> Vec<TargetMeasurement> {
         derived(Term::LiverSpleenDiff, 8.5),
         derived(Term::LiverSpleenRatio, 1.1731),
     ]
+}
+
+/// The decoded pixels of a picture; the file must have the stated size.
+pub(super) fn pixels(picture: &Preview) -> Vec<[u8; 3]> {
+    let decoder = png::Decoder::new(std::io::Cursor::new(&picture.png));
+    let mut reader = decoder.read_info().unwrap_or_else(|error| panic!("{}: {error}", picture.file));
+    let size = (reader.info().width, reader.info().height);
+    assert_eq!(size, (picture.width, picture.height), "{}", picture.file);
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap_or_default()];
+    reader.next_frame(&mut bytes).unwrap_or_else(|error| panic!("{}: {error}", picture.file));
+    bytes.chunks_exact(3).map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect()
 }
