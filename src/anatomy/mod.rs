@@ -4,7 +4,11 @@
 //! Absence is data: a structure that is not found carries a reason, never a guess.
 //! Method: classical image processing on coarse patient grids; statistics are taken elsewhere, on native voxels.
 
+pub mod organs;
+pub mod phase;
+pub mod reference;
 pub mod spine;
+pub mod vessels;
 
 use crate::codes::Level;
 use crate::codes::Phase;
@@ -166,6 +170,8 @@ pub struct Organ {
     pub flags: Vec<&'static str>,
     /// Named numbers behind the finding, for `--explain` and the record.
     pub evidence: Vec<(&'static str, f64)>,
+    /// Patient x of the spine's midline in every slice of `mask` (mm); parts left and right lobe.
+    pub midline_x_mm: Vec<f64>,
 }
 
 /// Contrast phase and what it rests on.

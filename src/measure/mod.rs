@@ -3,6 +3,9 @@
 //! Input: a `Volume` (native voxels), `Findings`. Output: [`Measurements`]: a value or a reason for every parameter.
 //! Definitions: `axial200`, `core3d`, `core`, `discs3` of the definition set; statistics on native voxels only.
 
+pub mod organ;
+pub mod statistics;
+
 use crate::checks::Check;
 use crate::codes::Reason;
 use crate::codes::Term;
