@@ -184,3 +184,7 @@ fn unreadable(error: &DecodeError) -> Unsuitable {
 #[cfg(test)]
 #[path = "build_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "real_tests.rs"]
+mod real_tests;

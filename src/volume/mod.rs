@@ -9,6 +9,8 @@ mod build;
 mod codestream;
 mod decode;
 mod encapsulated;
+#[cfg(test)]
+mod fixture;
 /// Resampling onto isotropic grids along the patient's axes.
 pub mod resample;
 mod rescale;
