@@ -151,7 +151,7 @@ fn posterior_elements(vertebra: &Vertebra, n: usize, shells: &mut Shells) {
     for (shell, inset) in [(&mut shells.outer, 0.0), (&mut shells.inner, ARCH_CORTEX_MM)] {
         for side in [-1.0, 1.0] {
             shell.push(pedicle(vertebra, side, inset));
-            shell.push(pillar(vertebra, side, inset));
+            shell.extend(articular_processes(vertebra, side, inset));
             shell.push(transverse_process(vertebra, side, inset));
         }
         shell.push(lamina(vertebra, inset));
@@ -171,12 +171,25 @@ fn pedicle(vertebra: &Vertebra, side: f64, inset: f64) -> Shape {
     })
 }
 
-/// The articular processes of one side, upper and lower in one.
-fn pillar(vertebra: &Vertebra, side: f64, inset: f64) -> Shape {
+/// Lower articular process, the bridge between both, upper articular process: side offset from the canal border, place
+/// behind the canal centre (mm), height above mid-height and half height (shares of the body height), half thickness (mm).
+const ARTICULAR: [([f64; 4], [f64; 2]); 3] = [
+    ([2.5, 10.5, -0.58, 0.36], [4.0, 4.5]),
+    ([4.0, 8.5, -0.05, 0.42], [4.5, 5.0]),
+    ([6.0, 8.5, 0.48, 0.32], [3.8, 4.5]),
+];
+
+/// The articular processes of one side; the joint between two levels lies at the height of the disc.
+fn articular_processes(vertebra: &Vertebra, side: f64, inset: f64) -> Vec<Shape> {
     let size = &vertebra.size;
-    let local = [side * (size.canal[0] / 2.0 + 4.0), 8.5, -0.1 * size.height];
-    let semi = [5.0 - inset, 5.5 - inset, 0.56 * size.height - inset];
-    Shape::Ellipsoid { frame: vertebra.canal().moved(local), semi }
+    ARTICULAR
+        .iter()
+        .map(|([beside, behind, rise, half], thick)| {
+            let local = [side * (size.canal[0] / 2.0 + beside), *behind, rise * size.height];
+            let semi = [thick[0] - inset, thick[1] - inset, half * size.height - inset];
+            Shape::Ellipsoid { frame: vertebra.canal().moved(local), semi }
+        })
+        .collect()
 }
 
 /// Thoracic laminae overlap like tiles, lumbar ones leave a window.

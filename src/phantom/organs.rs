@@ -237,7 +237,7 @@ fn muscles(vertebrae: &[Vertebra], tissues: &Tissues) -> Vec<Part> {
         });
         shapes.push(prolonged(psoas, -260.0, 12.0));
         let square =
-            beside(vertebrae, 12..=15, |v, share| [side * (58.0 + 8.0 * share), 62.0 - v.frame.origin[1], 20.0, 7.0]);
+            beside(vertebrae, 12..=15, |v, share| [side * (58.0 + 8.0 * share), 69.0 - v.frame.origin[1], 19.0, 6.5]);
         shapes.push(square);
         // Gluteal muscle behind the wings.
         shapes.push(ellipsoid([side * 80.0, 60.0, -235.0], [60.0, 36.0, 75.0]));
@@ -253,8 +253,8 @@ fn bowel(options: &Options, tissues: &Tissues) -> Vec<Part> {
         let flank = [
             [side * 58.0, -44.0, -260.0],
             [side * 74.0, -48.0, -165.0],
-            [side * 106.0, 4.0, -112.0],
-            [side * 104.0, -14.0, top],
+            [side * 111.0, -6.0, -112.0],
+            [side * 110.0, -18.0, top],
         ];
         sweep(&flank, [21.0 - inset; 2], [0.0, 1.0, 0.0])
     };
@@ -337,8 +337,8 @@ fn solid_organs(options: &Options, vertebrae: &[Vertebra], tissues: &Tissues) ->
 }
 
 /// Side and centre of the left and right kidney, semi-axes of both (mm).
-const KIDNEYS_MM: [(f64, [f64; 3]); 2] = [(1.0, [61.0, 35.0, 0.0]), (-1.0, [-63.0, 35.0, -12.0])];
-const KIDNEY_MM: [f64; 3] = [26.0, 24.0, 55.0];
+const KIDNEYS_MM: [(f64, [f64; 3]); 2] = [(1.0, [66.0, 33.0, 0.0]), (-1.0, [-67.0, 33.0, -12.0])];
+const KIDNEY_MM: [f64; 3] = [25.0, 22.0, 57.0];
 
 /// A kidney whose upper pole leans inwards and backwards, or an ellipsoid inside it, nearer to the hilum.
 fn kidney(n: usize, semi: [f64; 3], toward_hilum: f64) -> Shape {
