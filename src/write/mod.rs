@@ -2,7 +2,5 @@
 //!
 //! Input: a [`crate::record::Record`]. Output: bytes of files; equal records give equal bytes.
 
-/// RSIF documents of the node's profile.
 pub mod rsif;
-/// Checking of RSIF documents, ours and others'.
 pub mod validate;
