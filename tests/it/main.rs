@@ -4,4 +4,5 @@
 mod results_folder;
 mod results_folder_full;
 mod rsif;
+mod rsif_peers;
 mod rsif_samples;
