@@ -1,11 +1,11 @@
 //! The results folder and its event log.
 //!
-//! Input: [`Publication`]s: finished documents, previews and the receipt of one series revision.
+//! Input: `Publication`s: finished documents, previews and the receipt of one series revision.
 //! Output: one folder per series and revision, complete before it becomes visible, never changed after; flat copies of
 //! the documents; `latest.json`, `index.json`, `events/DATE.jsonl`.
 //! Order of publishing: write aside and flush, rename, flush, `latest.json`, flat copies, event, index. Every step can be
-//! the last one before a power loss: [`ResultsFolder::open`] completes what was begun.
-//! Errors: [`DeliverError`]; nothing partial is ever visible under a final name.
+//! the last one before a power loss: opening the folder completes what was begun.
+//! Errors: `DeliverError`; nothing partial is ever visible under a final name.
 //! Source: rename(2), renameat2(2), fsync(2); the results folder contract of this project.
 
 mod disk;
@@ -139,7 +139,7 @@ impl ResultsFolder {
     /// The newest revision of a series.
     pub fn latest(&self, series: &SeriesFolder) -> Result<Option<Latest>, DeliverError> {
         let _state = self.state();
-        Latest::read(&self.root, series)
+        Latest::read_if_whole(&self.root, series)
     }
 
     /// Publishes a revision, or says that its documents are those of the newest one.
@@ -150,7 +150,10 @@ impl ResultsFolder {
         let mut state = self.state();
         state.complete_pending(&self.root)?;
         let outcome = state.publish(&self.root, publication)?;
-        state.index.refresh(false)?;
+        if let Err(error) = state.index.refresh(false) {
+            // The index is a convenience and stays behind; the publication stands.
+            tracing::warn!(%error, "index.json could not be written");
+        }
         Ok(outcome)
     }
 

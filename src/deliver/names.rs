@@ -7,6 +7,7 @@ use super::DeliverError;
 use super::SERIES;
 use super::TEMPORARY;
 use super::disk;
+use super::publish::Latest;
 
 /// Largest revision number: names of four digits sort by revision.
 pub const REVISION_MAX: u32 = 9999;
@@ -96,10 +97,11 @@ fn revision_number(folder: &str) -> Option<u32> {
     digits.parse().ok().filter(|number| (1..=REVISION_MAX).contains(number))
 }
 
-/// One more than the largest revision of a series.
+/// One more than the largest revision of a series, pruned ones included: a number is never used again.
 pub(super) fn next_revision(root: &Path, series: &SeriesFolder) -> Result<u32, DeliverError> {
     let names = disk::entries(&series.path(root))?.unwrap_or_default();
-    let largest = names.iter().filter_map(|name| revision_number(name)).max().unwrap_or(0);
+    let newest = Latest::read_if_whole(root, series)?.map(|latest| latest.revision);
+    let largest = names.iter().filter_map(|name| revision_number(name)).chain(newest).max().unwrap_or(0);
     if largest >= REVISION_MAX {
         return Err(DeliverError::RevisionsExhausted { series: series.as_str().to_owned() });
     }

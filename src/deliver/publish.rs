@@ -93,6 +93,17 @@ impl Latest {
             .map_err(|error| DeliverError::Damaged { path, detail: error.to_string() })
     }
 
+    /// As [`Latest::read`], but a damaged pointer counts as none: publishing writes it anew.
+    pub(super) fn read_if_whole(root: &Path, series: &SeriesFolder) -> Result<Option<Latest>, DeliverError> {
+        match Latest::read(root, series) {
+            Err(DeliverError::Damaged { path, detail }) => {
+                tracing::warn!(path = %path.display(), detail, "latest.json is damaged and will be replaced");
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
     /// Document name and `@id` of every document, for `rsif::Processing::supersedes`.
     pub fn ids(&self) -> Vec<(String, String)> {
         let pairs = self.documents.iter().filter_map(|entry| {
@@ -114,7 +125,9 @@ impl State {
     /// Steps 1 to 7.
     pub(super) fn publish(&mut self, root: &Path, publication: &Publication) -> Result<Outcome, DeliverError> {
         let series = &publication.series;
-        if let Some(latest) = Latest::read(root, series)?.filter(|latest| latest.documents == entries(publication)) {
+        if let Some(latest) =
+            Latest::read_if_whole(root, series)?.filter(|latest| latest.documents == entries(publication))
+        {
             let revision = Revision { series: series.clone(), number: latest.revision };
             self.log.append(&Event::new(EventKind::ResultUnchanged).with_revision(&revision))?;
             return Ok(Outcome::Unchanged { revision: latest.revision });
@@ -139,7 +152,8 @@ impl State {
 
     /// Steps 4 to 7 of a revision whose folder is visible; every step may have been done before.
     pub(super) fn complete(&mut self, root: &Path, revision: &Revision) -> Result<(), DeliverError> {
-        let previous = Latest::read(root, &revision.series)?.filter(|latest| latest.revision < revision.number);
+        let previous =
+            Latest::read_if_whole(root, &revision.series)?.filter(|latest| latest.revision < revision.number);
         let contents = Contents::read(root, revision)?;
         disk::sync_folder(&revision.series.path(root))?;
         self.point_latest(root, revision, &contents)?;
@@ -150,7 +164,8 @@ impl State {
 
     /// Step 5.
     fn point_latest(&mut self, root: &Path, revision: &Revision, contents: &Contents) -> Result<(), DeliverError> {
-        let newer = Latest::read(root, &revision.series)?.is_some_and(|latest| latest.revision >= revision.number);
+        let newer =
+            Latest::read_if_whole(root, &revision.series)?.is_some_and(|latest| latest.revision >= revision.number);
         if newer {
             return Ok(());
         }

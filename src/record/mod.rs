@@ -1,7 +1,7 @@
 //! The record: the one input of all writers.
 //!
 //! Input: the volume, its findings and measurements, or the reason why there is no volume.
-//! Output: a [`Record`], a pure function of (instances, configuration, program version, site secret).
+//! Output: a `Record`, a pure function of (instances, configuration, program version, site secret).
 //! Nothing in it depends on clocks, paths, arrival order or threads.
 
 mod assemble;

@@ -6,5 +6,4 @@
 pub mod preview;
 /// RSIF documents of the node's profile.
 pub mod rsif;
-/// Checking of RSIF documents, ours and others'.
 pub mod validate;

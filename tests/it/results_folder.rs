@@ -31,11 +31,11 @@ use resetray::write::validate::validate;
 
 use crate::rsif_samples as samples;
 
-fn series(digit: char) -> SeriesFolder {
+pub(crate) fn series(digit: char) -> SeriesFolder {
     SeriesFolder::parse(&digit.to_string().repeat(32)).unwrap()
 }
 
-fn open(root: &Path) -> ResultsFolder {
+pub(crate) fn open(root: &Path) -> ResultsFolder {
     ResultsFolder::open(root, Options { index_interval: Duration::ZERO }).unwrap()
 }
 
@@ -54,7 +54,7 @@ fn receipt() -> Receipt {
 }
 
 /// A publication whose documents depend on `mean_hu` of L1.
-fn publication(folder: &ResultsFolder, series: &SeriesFolder, mean_hu: f64) -> Publication {
+pub(crate) fn publication(folder: &ResultsFolder, series: &SeriesFolder, mean_hu: f64) -> Publication {
     let mut record = samples::record();
     record.targets[1] = samples::measured(Term::L1Hu, mean_hu, vec![]);
     let revision = folder.next_revision(series).unwrap();
@@ -80,7 +80,7 @@ fn publish(folder: &ResultsFolder, series: &SeriesFolder, mean_hu: f64) -> Outco
     folder.publish(&publication(folder, series, mean_hu)).unwrap()
 }
 
-fn events(root: &Path) -> Vec<Value> {
+pub(crate) fn events(root: &Path) -> Vec<Value> {
     let mut names: Vec<_> = fs::read_dir(root.join("events")).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
     let text: String = names.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
@@ -91,7 +91,7 @@ fn event_names(root: &Path) -> Vec<String> {
     events(root).iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect()
 }
 
-fn json(path: &Path) -> Value {
+pub(crate) fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
@@ -100,7 +100,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// Visible names below a folder, relative, sorted; names with a leading dot are not for consumers.
-fn visible(root: &Path, below: &Path) -> Vec<String> {
+pub(crate) fn visible(root: &Path, below: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(below).unwrap() {
         let path = entry.unwrap().path();

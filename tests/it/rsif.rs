@@ -213,8 +213,16 @@ fn every_tampering_is_found_and_named() {
 fn hostile_files_are_refused_without_harm() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let too_large = vec![b' '; resetray::write::validate::DOCUMENT_BYTES_MAX + 1];
-    let cases: [&[u8]; 7] =
-        [b"", b"\xff{}", b"[]", b"\xef\xbb\xbf{}", b"{\"value\": 1e999}", deep.as_bytes(), &too_large];
+    let cases: [&[u8]; 8] = [
+        b"{\"unit\": \"HU\", \"unit\": \"mm\"}",
+        b"",
+        b"\xff{}",
+        b"[]",
+        b"\xef\xbb\xbf{}",
+        b"{\"value\": 1e999}",
+        deep.as_bytes(),
+        &too_large,
+    ];
     for bytes in cases {
         assert_eq!(validate(bytes).first().map(|violation| violation.rule), Some("R1"));
     }

@@ -127,7 +127,7 @@ pub(super) fn document(context: &Context<'_>) -> Result<model::RsifDocument, Rsi
         deidentification: deidentification(options.identifiers),
         data_origin: data_origin(context),
         source: source(context),
-        acquisition: acquisition(record)?,
+        acquisition: acquisition(record),
         geometry: geometry(record)?,
         level_identification: if vertebral { level_identification(record)? } else { None },
         measurements: outcomes.measured,
@@ -148,7 +148,7 @@ pub(super) fn document(context: &Context<'_>) -> Result<model::RsifDocument, Rsi
             definition_set: DEFINITION_SET,
         },
         content_digest: String::new(),
-        processing: processing(context),
+        processing: Some(processing(context)),
     })
 }
 
@@ -225,47 +225,45 @@ fn sop_class_name(uid: &Uid) -> String {
     known.map_or_else(|| uid.as_str().to_owned(), |entry| entry.name.to_owned())
 }
 
-fn acquisition(record: &Record) -> Result<Ordered<model::Acquisition>, RsifError> {
+/// Attributes with a number that cannot be written (a damaged header) are left out.
+fn acquisition(record: &Record) -> Ordered<model::Acquisition> {
     let phase = model::Acquisition::Phase { value: record.phase.name(), basis: record.phase_basis };
     let mut fields = Vec::new();
     // Without a volume nothing was looked at that could tell the phase.
     let mut phase = record.geometry.is_some().then(|| ("phase".to_owned(), phase));
+    let combined = rescale(record);
     for entry in record.acquisition.iter().filter(|entry| TAGS_ALLOWED.contains(&entry.tag)) {
         if entry.tag.starts_with("0028,") {
             fields.extend(phase.take());
         }
-        match entry.name {
-            "rescale_slope" => match rescale(record)? {
-                Some(combined) => fields.push(("rescale".to_owned(), combined)),
-                None => fields.push((entry.name.to_owned(), attribute(entry)?)),
-            },
-            "rescale_intercept" | "rescale_type" if rescale(record)?.is_some() => {}
-            _ => fields.push((entry.name.to_owned(), attribute(entry)?)),
+        match (entry.name, &combined) {
+            ("rescale_slope", Some(combined)) => fields.push(("rescale".to_owned(), combined.clone())),
+            ("rescale_intercept" | "rescale_type", Some(_)) => {}
+            _ => fields.extend(attribute(entry).ok().map(|field| (entry.name.to_owned(), field))),
         }
     }
     fields.extend(phase);
-    Ok(Ordered(fields))
+    Ordered(fields)
 }
 
 /// Slope, intercept and type as one entry, where both numbers are the same in every slice.
-fn rescale(record: &Record) -> Result<Option<model::Acquisition>, RsifError> {
+fn rescale(record: &Record) -> Option<model::Acquisition> {
     let find = |name| record.acquisition.iter().find(|entry| entry.name == name);
-    let (Some(slope), Some(intercept)) = (find("rescale_slope"), find("rescale_intercept")) else { return Ok(None) };
-    let (AcquisitionValue::Number(slope_value), AcquisitionValue::Number(intercept_value)) =
-        (&slope.value, &intercept.value)
-    else {
-        return Ok(None);
+    let number = |entry: &AcquisitionEntry| match entry.value {
+        AcquisitionValue::Number(value) => Number::rounded(value, ATTRIBUTE_DECIMALS, "acquisition").ok(),
+        _ => None,
     };
     let kind = find("rescale_type").and_then(|entry| match &entry.value {
         AcquisitionValue::Text(text) => Some(clip(text)),
         _ => None,
     });
-    Ok(Some(model::Acquisition::Rescale {
-        slope: Number::rounded(*slope_value, ATTRIBUTE_DECIMALS, "acquisition")?,
-        intercept: Number::rounded(*intercept_value, ATTRIBUTE_DECIMALS, "acquisition")?,
+    let slope = find("rescale_slope")?;
+    Some(model::Acquisition::Rescale {
+        slope: number(slope)?,
+        intercept: number(find("rescale_intercept")?)?,
         kind,
         tag: slope.tag,
-    }))
+    })
 }
 
 fn attribute(entry: &AcquisitionEntry) -> Result<model::Acquisition, RsifError> {

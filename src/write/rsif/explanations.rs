@@ -12,7 +12,8 @@ type Sentence = (&'static str, &'static str, &'static str);
 pub(super) fn explanation(reason: Reason, detail: &str, failed_checks: &[&str], language: Language) -> &'static str {
     let by_name = std::iter::once(&detail)
         .chain(failed_checks)
-        .find_map(|name| BY_NAME.iter().find(|(known, _, _)| known == name));
+        .map(|name| name.split('@').next().unwrap_or(name))
+        .find_map(|name| BY_NAME.iter().find(|(known, _, _)| *known == name));
     let (en, ru) = match by_name {
         Some((_, en, ru)) => (*en, *ru),
         None => by_reason(reason),
@@ -171,6 +172,83 @@ const BY_NAME: &[Sentence] = &[
         "The spleen mean lies outside the range of the definition.",
         "Среднее селезёнки вне диапазона определения.",
     ),
+    (
+        "kernel",
+        "The reconstruction kernel is outside the classes of the definition.",
+        "Ядро реконструкции вне классов определения.",
+    ),
+    ("slice_uniform", "The distances between slices vary.", "Расстояния между срезами неодинаковы."),
+    ("one_stack", "The images do not make one stack of slices.", "Изображения не образуют единой стопки срезов."),
+    ("mixed_thickness", "The slices have different thicknesses.", "Срезы имеют разную толщину."),
+    ("single_energy", "The images are not of one energy.", "Изображения не относятся к одной энергии."),
+    ("patient_position", "The patient position is outside the definition.", "Положение пациента вне определения."),
+    (
+        "no_images_with_a_plane",
+        "No image states where its plane lies.",
+        "Ни одно изображение не указывает положение плоскости.",
+    ),
+    ("volume_exceeds_memory", "The volume is larger than the memory limit.", "Объём данных больше предела памяти."),
+    ("transfer_syntax_not_decodable", "The transfer syntax cannot be decoded.", "Синтаксис передачи не декодируется."),
+    (
+        "pixel_data_damaged",
+        "Pixel data are damaged or do not fit the header.",
+        "Пиксельные данные повреждены или не соответствуют заголовку.",
+    ),
+    ("no_canal", "No spinal canal was found.", "Позвоночный канал не найден."),
+    ("canal_score_low", "The spinal canal was not found with certainty.", "Позвоночный канал не найден достоверно."),
+    (
+        "canal_shorter_than_60_mm",
+        "Less than 60 mm of the spinal canal lies in the scan.",
+        "В область сканирования входит менее 60 мм позвоночного канала.",
+    ),
+    (
+        "no_spine",
+        "No spine was found to locate the target by.",
+        "Не найден позвоночник, относительно которого ищется цель.",
+    ),
+    ("rib_pattern", "The pattern of ribs does not tell the level.", "Расположение рёбер не определяет уровень."),
+    (
+        "no_right_lung_base",
+        "The base of the right lung, by which the liver is located, is not in the scan.",
+        "Основание правого лёгкого, по которому ищется печень, не входит в область сканирования.",
+    ),
+    (
+        "no_left_lung_base",
+        "The base of the left lung, by which the spleen is located, is not in the scan.",
+        "Основание левого лёгкого, по которому ищется селезёнка, не входит в область сканирования.",
+    ),
+    (
+        "liver_box_small",
+        "Too little of the place of the liver lies in the scan.",
+        "В область сканирования входит слишком малая часть места печени.",
+    ),
+    (
+        "spleen_box_small",
+        "Too little of the place of the spleen lies in the scan.",
+        "В область сканирования входит слишком малая часть места селезёнки.",
+    ),
+    (
+        "no_liver_mode",
+        "No uniform attenuation of liver parenchyma was found.",
+        "Однородная аттенуация паренхимы печени не найдена.",
+    ),
+    (
+        "liver_implausible_place",
+        "What was found does not lie where the liver lies.",
+        "Найденная структура расположена не на месте печени.",
+    ),
+    ("spleen_ambiguous", "Several structures could be the spleen.", "Несколько структур могут быть селезёнкой."),
+    (
+        "spleen_mottled",
+        "Attenuation of the spleen is too uneven for one mean.",
+        "Аттенуация селезёнки слишком неоднородна для одного среднего.",
+    ),
+    (
+        "laterality_doubt",
+        "Left and right cannot be told with certainty.",
+        "Левая и правая стороны не различаются достоверно.",
+    ),
+    ("ratio_denominator", "The spleen mean is too small to divide by.", "Среднее селезёнки слишком мало для деления."),
 ];
 
 /// The general sentence of a reason.
@@ -246,8 +324,16 @@ mod tests {
     fn the_detail_speaks_before_the_checks_and_these_before_the_reason() {
         let said = |detail, checks: &[&str]| explanation(Reason::NoiseOrArtifact, detail, checks, Language::English);
         assert!(said("metal", &["streaks"]).starts_with("Metal"));
+        assert!(said("metal@organ", &[]).starts_with("Metal"));
         assert!(said("unheard_of", &["streaks"]).starts_with("Streak"));
         assert!(said("unheard_of", &[]).starts_with("Noise or artefacts"));
+    }
+
+    #[test]
+    fn no_name_has_two_sentences() {
+        for (position, (name, _, _)) in BY_NAME.iter().enumerate() {
+            assert!(BY_NAME[..position].iter().all(|(other, _, _)| other != name), "{name}");
+        }
     }
 
     #[test]

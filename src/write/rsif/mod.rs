@@ -16,6 +16,7 @@ mod show;
 mod words;
 
 use serde_json::Value;
+use serde_json::json;
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -251,8 +252,8 @@ pub struct Document {
 /// Why no document can be made of a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RsifError {
-    /// A number is NaN, infinite or beyond 1e21.
-    #[error("{field} is not a finite number that can be written")]
+    /// A number is NaN, infinite or beyond 1e9.
+    #[error("{field} is not a finite number below 1e9")]
     NotFinite {
         /// The place in the document.
         field: &'static str,
@@ -347,6 +348,27 @@ pub fn re_emit(text: &[u8]) -> Result<String, serde_json::Error> {
 
 /// The JSON Schema of the documents, generated from their types.
 pub fn schema() -> String {
-    let schema = schemars::schema_for!(model::RsifDocument);
-    canonical::layout(schema.as_value())
+    let mut schema = schemars::schema_for!(model::RsifDocument).to_value();
+    forbid_null(&mut schema);
+    canonical::layout(&schema)
+}
+
+/// An optional field is absent, never `null`: takes that alternative out of a schema.
+fn forbid_null(schema: &mut Value) {
+    let null = json!({"type": "null"});
+    if let Value::Object(entries) = schema {
+        if let Some(Value::Array(types)) = entries.get_mut("type") {
+            types.retain(|one| one != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                entries.insert("type".to_owned(), only);
+            }
+        }
+        if let Some(Value::Array(alternatives)) = entries.get_mut("anyOf") {
+            alternatives.retain(|one| *one != null);
+        }
+        entries.values_mut().for_each(forbid_null);
+    } else if let Value::Array(items) = schema {
+        items.iter_mut().for_each(forbid_null);
+    }
 }

@@ -8,6 +8,7 @@
 
 mod invariants;
 mod public_rules;
+mod strict;
 mod verdicts;
 
 use serde_json::Map;
@@ -75,8 +76,8 @@ fn parse(bytes: &[u8], findings: &mut Findings) -> Option<Value> {
         findings.add("R1", "", "starts with a byte order mark");
         return None;
     }
-    let document: Value = match serde_json::from_slice(bytes) {
-        Ok(document) => document,
+    let document = match serde_json::from_slice(bytes) {
+        Ok(strict::Strict(document)) => document,
         Err(error) => {
             findings.add("R1", "", format!("not JSON in UTF-8 with finite numbers: {error}"));
             return None;

@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde::Serializer;
 
 use super::RsifError;
+use crate::codes::Term;
 use crate::units;
 
 pub(crate) use context::*;
@@ -39,8 +40,8 @@ pub(crate) const PROFILE_NAME: &str = "resetray-node";
 /// Version of our extension.
 pub(crate) const PROFILE_VERSION: &str = "1.0.0";
 
-/// Magnitude from which the shortest text of a number needs an exponent.
-const NUMBER_MAX: f64 = 1e21;
+/// Magnitude of numbers that are not written: below it, 6 decimals survive every JSON parser exactly.
+const NUMBER_MAX: f64 = 1e9;
 
 /// A finite number, rounded for output.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
@@ -170,8 +171,10 @@ pub(crate) struct RsifDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) level_identification: Option<LevelIdentification>,
     /// Values by public parameter name.
+    #[schemars(extend("propertyNames" = {"enum": (Term::ALL.map(Term::name))}))]
     pub(crate) measurements: Ordered<Measurement>,
     /// Reasons by public parameter name; absence is not zero.
+    #[schemars(extend("propertyNames" = {"enum": (Term::ALL.map(Term::name))}))]
     pub(crate) not_measured: Ordered<NotMeasured>,
     /// Regions with geometry and statistics.
     pub(crate) technical_measurements: Ordered<TechnicalMeasurement>,
@@ -191,6 +194,7 @@ pub(crate) struct RsifDocument {
     /// SHA-256 of the RFC 8785 form without `@id`, `content_digest`, `processing`.
     #[schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
     pub(crate) content_digest: String,
-    /// Circumstances of this revision; may be stripped.
-    pub(crate) processing: ProcessingFields,
+    /// Circumstances of this revision; may be stripped on export.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) processing: Option<ProcessingFields>,
 }
