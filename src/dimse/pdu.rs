@@ -20,6 +20,8 @@ pub const ASSOCIATE_LENGTH_MAX: u32 = 256 * 1024;
 pub const P_DATA_LENGTH_MAX: u32 = 1024 * 1024;
 /// Longest P-DATA PDU body that is announced, and that is sent to a peer which sets no limit.
 pub const P_DATA_LENGTH_ANNOUNCED: u32 = 128 * 1024;
+/// Shortest P-DATA PDU body that may be announced: some peers refuse to send to less.
+pub const P_DATA_LENGTH_ANNOUNCED_MIN: u32 = 4096;
 /// Longest release, reject or abort body: four bytes by the standard, a little more is passed over.
 pub(super) const SHORT_LENGTH_MAX: u32 = 64;
 /// Smallest maximum length of a peer that leaves room for a fragment header and two bytes.
