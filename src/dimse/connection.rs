@@ -137,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let announced = announced.clamp(pdu::P_DATA_LENGTH_ANNOUNCED_MIN, pdu::P_DATA_LENGTH_MAX);
         self.announced = announced;
         self.open(accepted.iter().map(|context| context.id), request.user.maximum_length);
-        let acceptance = pdu::encode_acceptance(request, results, announced)?;
+        let acceptance = pdu::encode_acceptance(request, results, &accepted, announced)?;
         self.write(&acceptance).await?;
         Ok(accepted)
     }

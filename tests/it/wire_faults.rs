@@ -238,6 +238,11 @@ async fn requests_that_cannot_be_stored_are_answered_with_their_status() {
         assert_eq!(response.status, Some(status), "{response:?}");
         assert!(response.error_comment.is_some());
     }
+    command.sop_class_uid = "1.2.840.10008.5.1.4.1.1.4".to_owned();
+    command.sop_instance_uid = "1.2.3".to_owned();
+    command.data_set_follows = true;
+    peer.send(&pdu(4, &[fragment(1, 3, &command.encode()), fragment(1, 2, &noise(8))].concat())).await;
+    assert_eq!(peer.response().await.0.status, Some(0x0122));
     peer.release().await;
     node.stop().await;
 }
