@@ -7,7 +7,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use dicom_ul::pdu::Pdu;
@@ -270,7 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.fill().await?;
             let buffered = self.line.buffer();
             let taken = buffered.len().min(length - body.len());
-            body.extend(buffered.iter().take(taken));
+            body.extend_from_slice(buffered.get(..taken).unwrap_or(buffered));
             self.line.consume(taken);
         }
         Ok(body)
@@ -310,11 +310,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(Err(source)) => Err(line_error(phase, source)),
             Ok(Ok(())) => Ok(()),
         }
-    }
-
-    /// Reads from `source` until `target` is full.
-    pub(super) async fn read_source(source: &mut (impl AsyncRead + Unpin), target: &mut [u8]) -> io::Result<()> {
-        source.read_exact(target).await.map(drop)
     }
 }
 

@@ -117,8 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn next(&mut self) -> Result<Arrival, WireError> {
         self.skip_data().await?;
         self.fill().await?;
-        let waiting = self.phase;
-        if waiting == Phase::Idle {
+        if self.phase == Phase::Idle {
             self.enter(Phase::Message, self.timeouts.object);
         }
         let mut joined = Vec::new();

@@ -10,7 +10,7 @@ use std::io::{self, Seek, SeekFrom};
 use std::time::Duration;
 
 use dicom_ul::pdu::{AssociationRQ, Pdu, PresentationContextProposed};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
 
@@ -274,7 +274,7 @@ impl Requestor {
             let (header, data) = self.buffer.split_at_mut(FRAGMENT_HEADER);
             header.copy_from_slice(&fragment_header(context, false, left == 0, part));
             let (data, _) = data.split_at_mut(part);
-            Connection::<TcpStream>::read_source(source, data).await.map_err(RequestorError::Object)?;
+            source.read_exact(data).await.map_err(RequestorError::Object)?;
             let (fragment, _) = self.buffer.split_at(FRAGMENT_HEADER + part);
             if let Err(error) = self.connection.write(fragment).await {
                 return Err(self.last_word(error).await.into());

@@ -371,3 +371,51 @@ async fn a_peer_that_drips_single_bytes_is_given_up() {
     assert_eq!(seen.summaries[0].ending, Ending::TimedOut { phase: Phase::Message });
     assert_eq!((seen.kept.len(), seen.abandoned), (0, 1));
 }
+
+#[tokio::test]
+async fn lines_without_an_association_are_limited_by_address() {
+    let limits = Limits { associations_per_peer: 1, ..Limits::default() };
+    let node = Node::with(Refuse::Never, Options { limits, ..options() }).await;
+    let mut silent = Vec::new();
+    for _ in 0..17 {
+        silent.push(node.connect().await);
+    }
+    let mut beyond = node.connect().await;
+    assert_eq!(beyond.read().await, None);
+    // One line fewer, and the next one is served.
+    drop(silent.pop());
+    let asked = request("RESETRAY", "PEER", &user_information(&[]));
+    let mut served = None;
+    for _ in 0..100 {
+        let mut next = node.connect().await;
+        if tokio::io::AsyncWriteExt::write_all(&mut next.line, &asked).await.is_ok() {
+            served = next.read().await;
+        }
+        if served.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(served.map(|(kind, _)| kind), Some(2));
+    drop(silent);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_never_reads_its_answers_is_given_up() {
+    let mut options = options();
+    options.timeouts.write = Duration::from_millis(150);
+    let node = Node::with(Refuse::Never, options).await;
+    let mut peer = node.associate().await;
+    let mut echo = CommandSet::new(CommandField::EchoRequest, 1);
+    echo.sop_class_uid = VERIFICATION.to_owned();
+    let echoes = pdu(4, &fragment(3, 3, &echo.encode())).repeat(1000);
+    let sending = async { while tokio::io::AsyncWriteExt::write_all(&mut peer.line, &echoes).await.is_ok() {} };
+    tokio::select! {
+        () = sending => {}
+        () = node.ended(1) => {}
+    }
+    node.ended(1).await;
+    drop(peer);
+    assert_eq!(node.stop().await.summaries[0].ending, Ending::TimedOut { phase: Phase::Writing });
+}
