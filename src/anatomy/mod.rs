@@ -7,6 +7,7 @@
 pub mod organs;
 pub mod phase;
 pub mod reference;
+pub mod spine;
 pub mod vessels;
 
 use crate::codes::Level;

@@ -8,6 +8,7 @@ pub mod filter;
 pub mod label;
 pub mod morphology;
 pub mod sample;
+pub mod vector;
 
 /// A dense three-dimensional array, last index fastest.
 #[derive(Debug, Clone, PartialEq)]
