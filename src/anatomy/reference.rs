@@ -129,8 +129,8 @@ fn disc_deviation(volume: &Volume, centre_mm: [f64; 3]) -> Option<f64> {
     Some((squares / (values.len() as f64 - 1.0)).sqrt())
 }
 
-/// Range in which air is looked for.
-const AIR_HU: [f64; 2] = [-1100.0, -800.0];
+/// Range in which air is looked for; what is at the clipping of the coarse grid (-1100) is filling.
+const AIR_HU: [f64; 2] = [-1095.0, -800.0];
 /// Range of fat.
 const FAT_HU: [f64; 2] = [-160.0, -40.0];
 /// Range of soft tissue.
