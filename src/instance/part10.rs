@@ -62,8 +62,10 @@ fn data_set_start(head: &[u8]) -> Result<(usize, Uid), Part10Error> {
     let uid = match stated {
         Some(text) => Uid::parse(&text).map_err(|_| Part10Error::TransferSyntax)?,
         None => {
-            let probed = probe(head.get(offset..).unwrap_or_default());
-            let text = probed.or(prefixed.then_some(EXPLICIT_LITTLE)).ok_or(Part10Error::NotDicom)?;
+            let start = head.get(offset..).unwrap_or_default();
+            let vr_written = start.get(4..6).is_none_or(|vr| vr.iter().all(u8::is_ascii_uppercase));
+            let default = if vr_written { EXPLICIT_LITTLE } else { IMPLICIT_LITTLE };
+            let text = probe(start).or(prefixed.then_some(default)).ok_or(Part10Error::NotDicom)?;
             Uid::parse(text).map_err(|_| Part10Error::TransferSyntax)?
         }
     };

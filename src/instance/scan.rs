@@ -201,6 +201,7 @@ impl Level {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Header {
     tag: u32,
     vr: Option<[u8; 2]>,
@@ -435,12 +436,14 @@ impl Walk<'_> {
             long.filter(|_| short == 0).map(|length| Header { tag, vr: Some(*b"UN"), length, value: start + 12 }),
             Some(Header { tag, vr: Some(*b"UN"), length: short, value: start + 8 }),
         ];
-        let fitting = candidates.into_iter().flatten().find(|header| self.leads_on(header, encoding));
-        fitting.map(Some).ok_or(ScanError::Element { tag, offset: start })
+        let fits = |strictly: bool| {
+            candidates.iter().flatten().copied().find(|header| self.leads_on(header, encoding, strictly))
+        };
+        fits(true).or_else(|| fits(false)).map(Some).ok_or(ScanError::Element { tag, offset: start })
     }
 
-    /// Whether an element header read this way is followed by a plausible next one.
-    fn leads_on(&self, header: &Header, encoding: Encoding) -> bool {
+    /// Whether an element header read this way is followed by a next one in order; strictly: one with a VR.
+    fn leads_on(&self, header: &Header, encoding: Encoding, strictly: bool) -> bool {
         if header.length == UNDEFINED {
             return false;
         }
@@ -450,7 +453,7 @@ impl Walk<'_> {
         }
         let Some(next) = usize::try_from(end).ok().and_then(|end| self.bytes.get(end..end + 8)) else { return false };
         let tag = tag_at(next, encoding.big_endian);
-        tag >> 16 == 0xFFFE || (tag > header.tag && (tag >> 16) - (header.tag >> 16) < 0x3000)
+        tag >> 16 == 0xFFFE || (tag > header.tag && (!strictly || is_known_vr([next[4], next[5]])))
     }
 }
 

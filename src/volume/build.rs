@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::decode::{DecodeError, FrameSource};
 use super::rescale::Rescale;
 use super::stack::{self, Plane, Stack};
-use super::{Built, ContrastTags, Geometry, Options, SliceProvenance, Unsuitable, Volume, Voxels};
+use super::{Built, Geometry, Options, SliceProvenance, Unsuitable, Volume, Voxels, acquisition, suitability};
 use crate::checks::{Check, Scope, Verdict};
 use crate::codes::Reason;
 use crate::grid::Grid;
@@ -19,26 +19,35 @@ pub fn build(instances: &[SeriesInstance], options: &Options) -> Built {
     let (stack, verdicts) = stack::choose(instances);
     let Some(stack) = stack else {
         let volume = Err(Unsuitable { reason: Reason::ObjectUnsuitable, detail: "no_images_with_a_plane" });
-        return Built { volume, checks: Vec::new(), verdicts, acquisition: Vec::new(), geometry: None };
+        let checks = suitability::without_plane(instances);
+        let volume = refusal(&checks).map_or(volume, Err);
+        return Built { volume, checks, verdicts, acquisition: Vec::new(), geometry: None };
     };
     let geometry = geometry(&stack.planes);
-    let checks = Vec::new();
-    let acquisition = Vec::new();
-    let volume = match refusal(&checks) {
-        Some(unsuitable) => Err(unsuitable),
-        None => load(&stack, &geometry, options).map(|voxels| Volume {
-            voxels,
-            slices: stack.planes.iter().map(provenance).collect(),
-            slice_thickness_mm: thickness_mm(&stack).unwrap_or(geometry.slice_spacing_mm),
-            largest_hu: largest_hu(&stack),
-            tube_voltage_kv: stack.planes[0].frame.technique.kvp_kv,
-            acquisition: acquisition.clone(),
-            contrast: ContrastTags::default(),
-            checks: checks.clone(),
-            geometry: geometry.clone(),
-        }),
-    };
-    Built { volume, checks, verdicts, acquisition, geometry: Some(geometry) }
+    let mut checks = suitability::checks(&stack, &geometry);
+    let entries = acquisition::entries(&stack.planes);
+    let unsuitable = refusal(&checks);
+    let volume = unsuitable.map_or_else(|| load(&stack, &geometry, options), Err);
+    let mut volume = volume.map(|voxels| Volume {
+        voxels,
+        slices: stack.planes.iter().map(provenance).collect(),
+        slice_thickness_mm: thickness_mm(&stack).unwrap_or(geometry.slice_spacing_mm),
+        largest_hu: largest_hu(&stack),
+        tube_voltage_kv: stack.planes[0].frame.technique.kvp_kv,
+        acquisition: entries.clone(),
+        contrast: acquisition::contrast(&stack.planes),
+        checks: Vec::new(),
+        geometry: geometry.clone(),
+    });
+    if let Ok(decoded) = &volume {
+        checks.push(suitability::off_center(decoded, stack.planes[0].frame.technique.data_collection_center_mm));
+    }
+    // The one check that needs voxels may refuse a volume that was decoded.
+    volume = refusal(&checks).map_or(volume, Err);
+    if let Ok(decoded) = &mut volume {
+        decoded.checks.clone_from(&checks);
+    }
+    Built { volume, checks, verdicts, acquisition: entries, geometry: Some(geometry) }
 }
 
 /// The first check that refuses the whole series.
@@ -175,3 +184,7 @@ fn unreadable(error: &DecodeError) -> Unsuitable {
 #[cfg(test)]
 #[path = "build_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "real_tests.rs"]
+mod real_tests;

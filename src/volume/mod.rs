@@ -4,14 +4,19 @@
 //! Output: a [`Volume`] of its largest axial stack, with checks; or the reasons why there is none.
 //! Source: PS3.3 C.7.6.2.1.1 (image plane), C.11.1 (modality LUT), C.7.6.16 (multi-frame functional groups).
 
+mod acquisition;
 mod build;
 mod codestream;
 mod decode;
 mod encapsulated;
+#[cfg(test)]
+mod fixture;
 /// Resampling onto isotropic grids along the patient's axes.
 pub mod resample;
 mod rescale;
 mod stack;
+mod suitability;
+mod words;
 
 use sha2::{Digest, Sha256};
 
@@ -22,6 +27,7 @@ use crate::identity::{Uid, hex};
 
 pub use build::build;
 pub use decode::DecodeError;
+pub use suitability::core3d_thickness;
 
 /// Limits of building a volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

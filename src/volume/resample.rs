@@ -17,7 +17,7 @@ const OUTSIDE_HU: f32 = -1024.0;
 /// Largest deviation of a direction cosine of images that count as along the patient's axes.
 const ALIGNED_COSINE: f64 = 1e-3;
 /// Largest in-plane drift of slice origins of an unsheared stack (mm).
-const ALIGNED_DRIFT_MM: f64 = 0.1;
+const ALIGNED_DRIFT_MM: f64 = 0.5;
 /// Slices of the result that one thread makes at a time; their source slices are read once.
 const SLICES_PER_TASK: usize = 8;
 /// Slice distances that differ more from their median, relatively, make a stack irregular for [`boxed`].

@@ -28,6 +28,7 @@ use crate::measure::statistics;
 use crate::measure::vertebra::axial::Placement;
 use crate::measure::vertebra::core::Placed;
 use crate::volume::Volume;
+use crate::volume::core3d_thickness;
 
 /// Measures T12, L1 and L2.
 pub fn measure_vertebrae(
@@ -58,9 +59,6 @@ const QUALIFYING_EVIDENCE: [&str; 5] =
 /// Least voxels and volume of a core (definition set, sections 2.0 and 2.3).
 const CORE_VOXELS: usize = 200;
 const CORE_MM3: f64 = 2000.0;
-
-/// Thickest slices in which the core is given (mm).
-const CORE_SLICE_THICKNESS_MM: f64 = 5.0;
 
 /// Least volume of hardware (mL).
 const HARDWARE_ML: f64 = 0.2;
@@ -230,7 +228,7 @@ fn core_region(volume: &Volume, term: Term, voxels: &[Placed]) -> Option<Region>
     let geometry = &volume.geometry;
     let values: Vec<f32> = voxels.iter().map(|([k, j, i], _)| volume.hu(*k, *j, *i)).collect();
     let volume_mm3: f64 = voxels.iter().map(|([k, ..], _)| quality::voxel_mm3(geometry, *k)).sum();
-    let enough = volume.slice_thickness_mm <= CORE_SLICE_THICKNESS_MM
+    let enough = core3d_thickness(volume).verdict != Verdict::Refuse
         && values.len() >= CORE_VOXELS
         && volume_mm3 >= CORE_MM3
         && quality::saturated(volume, &values) == 0;
