@@ -9,6 +9,7 @@ pub mod phase;
 pub mod reference;
 pub mod spine;
 pub mod vessels;
+pub mod spine;
 
 use crate::codes::Level;
 use crate::codes::Phase;

@@ -47,14 +47,14 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "image_type_axial",
         None,
-        Bound::In(&["AXIAL"]),
+        Bound::In(&["AXIAL", "VOLUME"]),
         Some(Bound::NotIn(&["LOCALIZER"])),
         Reason::ObjectUnsuitable,
-        "localizers are projections; value 3 AXIAL also covers reformats, so orientation is checked apart",
+        "localizers are projections; AXIAL, and VOLUME of multi-frame objects, also cover reformats: see orientation_axial",
     ),
     row(
         "orientation_axial",
-        Some("degree"),
+        Some("deg"),
         Bound::AtMost(10.0),
         Some(Bound::AtMost(30.0)),
         Reason::OrientationUnsuitable,
@@ -230,7 +230,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "slice_missing",
-        Some("percent"),
+        Some("%"),
         Bound::AtMost(0.0),
         Some(Bound::AtMost(20.0)),
         Reason::SamplingUnsuitable,
@@ -238,7 +238,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "slice_duplicate",
-        Some("count"),
+        None,
         Bound::AtMost(0.0),
         None,
         Reason::SamplingUnsuitable,
@@ -254,7 +254,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         "gantry_tilt",
-        Some("degree"),
+        Some("deg"),
         Bound::AtMost(0.5),
         Some(Bound::AtMost(30.0)),
         Reason::OrientationUnsuitable,

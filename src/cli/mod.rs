@@ -1,1 +1,1 @@
-//! (under construction)
+//! The command line, one file per command.

@@ -87,13 +87,25 @@ impl Instance {
         }
     }
 
-    /// Parses a whole data set, or its beginning up to and with the header of Pixel Data, that is not deflated.
+    /// Parses a whole data set, or its beginning up to and with the header of Pixel Data, as it came from the wire.
     pub fn parse(bytes: &[u8], transfer_syntax_uid: &Uid) -> Result<Instance, InstanceError> {
-        let total = bytes.len() as u64;
-        match scan::scan(bytes, total, declared_encoding(transfer_syntax_uid))? {
-            Some(scanned) => build(bytes, scanned),
-            None => Err(ScanError::End { offset: bytes.len() }.into()),
+        let declared = declared_encoding(transfer_syntax_uid);
+        if is_deflated(transfer_syntax_uid) {
+            let mut inflated = Vec::new();
+            let mut inflater = DeflateDecoder::new(bytes).take(HEADER_BYTES_MAX);
+            // What was inflated before damage or the end of a beginning may hold the whole header.
+            let whole = inflater.read_to_end(&mut inflated).is_ok() && (inflated.len() as u64) < HEADER_BYTES_MAX;
+            let total = if whole { inflated.len() as u64 } else { u64::MAX };
+            return finish(&inflated, scan::scan(&inflated, total, declared)?);
         }
+        finish(bytes, scan::scan(bytes, bytes.len() as u64, declared)?)
+    }
+}
+
+fn finish(bytes: &[u8], scanned: Option<Scanned>) -> Result<Instance, InstanceError> {
+    match scanned {
+        Some(scanned) => build(bytes, scanned),
+        None => Err(ScanError::End { offset: bytes.len() }.into()),
     }
 }
 

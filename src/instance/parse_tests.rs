@@ -68,6 +68,27 @@ fn all_encodings_give_the_same_instance() {
 }
 
 #[test]
+fn a_deflated_data_set_cut_inside_its_pixels_still_shows_its_header() {
+    let mut bytes = encode(&identity(), "1.2.840.10008.1.2.1");
+    let mut state = 1u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(20_000)
+    .collect();
+    bytes.extend(long(0x7FE0, 0x0010, b"OW", 20_000, &noise));
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, &bytes).unwrap();
+    let deflated = encoder.finish().unwrap();
+    let plain = Instance::parse(&bytes, &uid("1.2.840.10008.1.2.1")).unwrap();
+    for cut in [deflated.len(), deflated.len() - 2_000] {
+        let instance = Instance::parse(&deflated[..cut], &uid("1.2.840.10008.1.2.1.99")).unwrap();
+        assert_eq!(instance, plain);
+    }
+}
+
+#[test]
 fn a_wrongly_declared_encoding_is_seen() {
     let object = identity();
     let implicit = encode(&object, "1.2.840.10008.1.2");

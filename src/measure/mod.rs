@@ -5,6 +5,7 @@
 
 pub mod organ;
 pub mod statistics;
+pub mod vertebra;
 
 use crate::checks::Check;
 use crate::codes::Reason;

@@ -1,1 +1,1 @@
-//! (under construction)
+//! Wiring: receiver, workers, shutdown.

@@ -1,8 +1,11 @@
 //! The record: the one input of all writers.
 //!
 //! Input: the volume, its findings and measurements, or the reason why there is no volume.
-//! Output: a [`Record`], a pure function of (instances, configuration, program version, site secret).
+//! Output: a `Record`, a pure function of (instances, configuration, program version, site secret).
 //! Nothing in it depends on clocks, paths, arrival order or threads.
+
+mod assemble;
+mod digest;
 
 use crate::anatomy::Certainty;
 use crate::anatomy::NumberingBasis;
@@ -15,6 +18,10 @@ use crate::measure::TargetMeasurement;
 use crate::volume::AcquisitionEntry;
 use crate::volume::Geometry;
 use crate::volume::SliceProvenance;
+
+pub use assemble::Inputs;
+pub use digest::instances_digest;
+pub use digest::volume_digest;
 
 /// Everything that outputs say about one series.
 #[derive(Debug, Clone)]

@@ -7,12 +7,19 @@ use super::rescale::Rescale;
 use super::stack::{self, Plane, Stack};
 use super::{Built, Geometry, Options, SliceProvenance, Unsuitable, Volume, Voxels, acquisition, suitability};
 use crate::checks::{Check, Scope, Verdict};
-use crate::codes::Reason;
+use crate::codes::{Reason, Term};
 use crate::grid::Grid;
 use crate::instance::SeriesInstance;
 
 /// Stack of a decoding thread: decoders are third-party code.
 const DECODE_STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// Largest side of an image (mm): no gantry is wider.
+const FIELD_OF_VIEW_MM_MAX: f64 = 1000.0;
+/// Greatest length of a stack (mm).
+const LENGTH_MM_MAX: f64 = 2500.0;
+/// Parameters that are measured themselves; the others are derived from them.
+const MEASURED: [Term; 5] = [Term::Th12Hu, Term::L1Hu, Term::L2Hu, Term::LiverHu, Term::SpleenHu];
 
 /// Builds the volume of one series from its instances, in any order.
 pub fn build(instances: &[SeriesInstance], options: &Options) -> Built {
@@ -50,10 +57,26 @@ pub fn build(instances: &[SeriesInstance], options: &Options) -> Built {
     Built { volume, checks, verdicts, acquisition: entries, geometry: Some(geometry) }
 }
 
-/// The first check that refuses the whole series.
+/// The first check that refuses the whole series, or, where every measured parameter is refused by one, the first of
+/// those.
 fn refusal(checks: &[Check]) -> Option<Unsuitable> {
-    let refused = checks.iter().find(|check| check.verdict == Verdict::Refuse && check.scope == Scope::Series)?;
+    let mut refusing = checks.iter().filter(|check| check.verdict == Verdict::Refuse).peekable();
+    let first = *refusing.peek()?;
+    let whole = refusing.clone().find(|check| check.scope == Scope::Series);
+    let nothing_left = MEASURED.iter().all(|&term| refusing.clone().any(|check| check.applies_to(term)));
+    let refused = whole.or(nothing_left.then_some(first))?;
     Some(Unsuitable { reason: refused.reason, detail: refused.name })
+}
+
+/// Whether the stack is no larger than a patient can be; whatever resamples it relies on that.
+fn within_extent(geometry: &Geometry) -> Result<(), Unsuitable> {
+    let [_, rows, columns] = geometry.shape;
+    let height = rows as f64 * geometry.row_spacing_mm;
+    let width = columns as f64 * geometry.column_spacing_mm;
+    let length =
+        geometry.positions_mm.last().zip(geometry.positions_mm.first()).map_or(0.0, |(last, first)| last - first);
+    let within = height <= FIELD_OF_VIEW_MM_MAX && width <= FIELD_OF_VIEW_MM_MAX && length <= LENGTH_MM_MAX;
+    if within { Ok(()) } else { Err(Unsuitable { reason: Reason::ResourceLimit, detail: "extent_exceeds_limit" }) }
 }
 
 fn geometry(planes: &[Plane<'_>]) -> Geometry {
@@ -109,6 +132,7 @@ fn load(stack: &Stack<'_>, geometry: &Geometry, options: &Options) -> Result<Vox
     let rescales: Option<Vec<Rescale>> =
         stack.planes.iter().map(|plane| Rescale::of(&plane.instance().pixels, plane.frame)).collect();
     let rescales = rescales.ok_or(Unsuitable { reason: Reason::NotHounsfield, detail: "rescale_present" })?;
+    within_extent(geometry)?;
     let integer = rescales.iter().all(Rescale::is_integer);
     let bytes = geometry.shape.iter().map(|&extent| extent as u64).product::<u64>() * if integer { 2 } else { 4 };
     if bytes > options.memory_bytes {

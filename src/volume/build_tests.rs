@@ -193,6 +193,20 @@ fn a_volume_beyond_the_memory_limit_is_not_begun() {
 }
 
 #[test]
+fn a_stack_longer_than_a_patient_is_not_built() {
+    let mut slices: Vec<Slice> = (0..2).map(|k| slice(k).with(tags::SLICE_THICKNESS, VR::DS, "")).collect();
+    slices[1].position[2] = 1e9;
+    // Two slices a thousand kilometres apart: no thickness contradicts that spacing.
+    let expected = Unsuitable { reason: Reason::SamplingUnsuitable, detail: "slice_spacing" };
+    assert_eq!(built(&slices).volume.unwrap_err(), expected);
+    let wide: Vec<Slice> = (0..4).map(|k| slice(k).with(tags::PIXEL_SPACING, VR::DS, "3\\300")).collect();
+    assert_eq!(built(&wide).volume.unwrap_err().detail, "pixel_spacing");
+    let mut geometry = built(&plain(3)).geometry.unwrap();
+    geometry.positions_mm[2] = f64::NAN;
+    assert!(within_extent(&geometry).is_err());
+}
+
+#[test]
 fn no_instances_and_no_images_are_reasons_too() {
     assert_eq!(build(&[], &Options::default()).volume.unwrap_err().reason, Reason::ObjectUnsuitable);
     let report = slice(0).with(tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.88.33").with(
@@ -286,6 +300,28 @@ fn a_multi_frame_object_gives_the_volume_of_its_single_frames() {
         assert_eq!(volume.slices[0].frame, Some(4));
         assert_eq!(volume.tube_voltage_kv, Some(120.0));
         assert_eq!(built.verdicts.len(), 1);
+    }
+}
+
+#[test]
+fn a_compressed_multi_frame_object_gives_the_same_volume() {
+    let folder = TempDir::new().unwrap();
+    let plain = folder.path().join("plain.dcm");
+    let meta = dicom_object::FileMetaTableBuilder::new().transfer_syntax(EXPLICIT);
+    enhanced(4).with_meta(meta).unwrap().write_to_file(&plain).unwrap();
+    let read = |path: &std::path::Path| SeriesInstance::read(crate::instance::part10::open(path).unwrap()).unwrap();
+    let expected = digest(&build(&[read(&plain)], &Options::default()).volume.unwrap());
+    for (program, option) in [("dcmcjpls", "+un"), ("dcmcjpeg", "+e1"), ("dcmcrle", "+un"), ("gdcmconv", "--j2k")] {
+        let target = folder.path().join(program);
+        let option = Some(option).filter(|option| *option != "+un");
+        let ran = std::process::Command::new(program).args(option).arg(&plain).arg(&target).output();
+        if !ran.is_ok_and(|ran| ran.status.success()) {
+            println!("skipped: {program} is not installed or cannot compress frames so small");
+            continue;
+        }
+        let instance = read(&target);
+        assert_eq!(instance.instance.pixel_data.unwrap().length, None, "{program}");
+        assert_eq!(digest(&build(&[instance], &Options::default()).volume.unwrap()), expected, "{program}");
     }
 }
 

@@ -329,3 +329,58 @@ fn trilinear(grid: &Grid<f32>, place: [f64; 3]) -> Option<f32> {
     let (low, high) = (along_column(below[0]), along_column(above[0]));
     Some(low + part[0] * (high - low))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Weights as a full matrix.
+    fn matrix(weights: &Weights, sources: usize) -> Vec<Vec<f32>> {
+        let row = |taps: &Vec<(usize, f32)>| {
+            let mut row = vec![0.0; sources];
+            taps.iter().for_each(|&(index, weight)| row[index] += weight);
+            row
+        };
+        weights.iter().map(row).collect()
+    }
+
+    #[test]
+    fn tents_interpolate_where_the_grid_is_finer() {
+        let weights = tent_weights(&[0.0, 4.0, 8.0], 2.0);
+        let expected =
+            [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 1.0]].map(Vec::from);
+        assert_eq!(matrix(&weights, 3), expected);
+    }
+
+    #[test]
+    fn tents_average_where_the_grid_is_coarser() {
+        let weights = tent_weights(&[0.0, 1.0, 2.0, 3.0, 4.0], 2.0);
+        let expected =
+            [[2.0 / 3.0, 1.0 / 3.0, 0.0, 0.0, 0.0], [0.0, 0.25, 0.5, 0.25, 0.0], [0.0, 0.0, 0.0, 1.0 / 3.0, 2.0 / 3.0]];
+        assert_eq!(matrix(&weights, 5), expected.map(Vec::from));
+    }
+
+    #[test]
+    fn a_gap_is_bridged_by_both_its_sides() {
+        let weights = matrix(&tent_weights(&[0.0, 1.0, 5.0, 6.0], 1.0), 4);
+        assert_eq!(weights[3], [0.0, 0.5, 0.5, 0.0]);
+        assert!(weights.iter().all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn boxes_average_finer_input_and_interpolate_coarser() {
+        let finer = matrix(&boxed_weights(&[0.0, 1.0, 2.0, 3.0, 4.0], 2.0), 5);
+        assert_eq!(finer[1], [0.0, 0.25, 0.5, 0.25, 0.0]);
+        let coarser = matrix(&boxed_weights(&[0.0, 4.0, 8.0], 3.0), 3);
+        assert_eq!(coarser, [[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 1.0]].map(Vec::from));
+    }
+
+    #[test]
+    fn boxes_take_the_nearest_slice_in_a_gap() {
+        let weights = matrix(&boxed_weights(&[0.0, 2.0, 8.0, 10.0, 12.0], 2.0), 5);
+        assert_eq!(weights.len(), 7);
+        // The places 4 and 6 mm hold no slice of their own.
+        assert_eq!(weights[2], [0.0, 1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(weights[3], [0.0, 0.0, 1.0, 0.0, 0.0]);
+    }
+}

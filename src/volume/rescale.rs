@@ -173,4 +173,16 @@ mod tests {
         assert_eq!(little, [513 - 1024, 1027 - 1024]);
         assert_eq!(little, big);
     }
+
+    #[test]
+    fn samples_of_one_and_four_bytes_are_read_too() {
+        let mut out = [0; 2];
+        let eight = rescale(8, 7, false, 1.0, -128.0);
+        eight.fill_integer(&Samples::Bytes { bytes: vec![0, 255], width: 1, big_endian: false }, &mut out);
+        assert_eq!(out, [-128, 127]);
+        let wide = rescale(32, 31, true, 1.0, 0.0);
+        let bytes = [(-7i32).to_be_bytes(), 70_000i32.to_be_bytes()].concat();
+        wide.fill_integer(&Samples::Bytes { bytes, width: 4, big_endian: true }, &mut out);
+        assert_eq!(out, [-7, i16::MAX]);
+    }
 }

@@ -14,6 +14,8 @@ const MISSING_FROM: f64 = 1.5;
 /// Tolerance of slice distances: the larger of both.
 const UNIFORM_MM: f64 = 0.1;
 const UNIFORM_SHARE: f64 = 0.01;
+/// Steepest tilt that a gantry can do.
+const GANTRY_DEGREES_MAX: f64 = 30.0;
 /// HU above which a voxel of the middle slice counts as patient for [`off_center`].
 const BODY_HU_MIN: f32 = -300.0;
 /// Observed ratio where compression is stated as lossy and nothing tells how strong: just above lossless.
@@ -271,8 +273,12 @@ fn sampling(stack: &Stack<'_>, geometry: &Geometry) -> Vec<Check> {
 }
 
 /// The larger of the shear that positions show and the tilt that the header states.
+///
+/// Headers state tilts that are none (other units, zero for tilted images), so no tilt past what a gantry can do is
+/// believed, and only the geometry refuses.
 fn tilt_degrees(planes: &[Plane<'_>], geometry: &Geometry) -> f64 {
     let stated = planes.iter().filter_map(|plane| plane.frame.technique.gantry_tilt_degrees).map(f64::abs);
+    let stated = stated.filter(|&degrees| degrees <= GANTRY_DEGREES_MAX);
     let shear = match (geometry.origins_mm.first(), geometry.origins_mm.last()) {
         (Some(first), Some(last)) if geometry.shape[0] > 1 => {
             degrees_between(geometry.normal, std::array::from_fn(|axis| last[axis] - first[axis]))

@@ -1,1 +1,9 @@
-//! (under construction)
+//! Views of the record: RSIF documents, their checking, previews.
+//!
+//! Input: a [`crate::record::Record`]. Output: bytes of files; equal records give equal bytes.
+
+/// Pictures of what was measured, and where.
+pub mod preview;
+/// RSIF documents of the node's profile.
+pub mod rsif;
+pub mod validate;

@@ -1,3 +1,19 @@
 //! Integration tests, one module per capability.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod configuration;
+mod conformance;
+mod durability;
+mod layering;
 mod organs_real;
+mod preview;
+mod results_folder;
+mod results_folder_full;
+mod rsif;
+mod rsif_peers;
+mod rsif_samples;
+mod spine_real;
+mod wire;
+mod wire_faults;
+mod wire_peers;
+mod wire_support;

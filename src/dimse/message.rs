@@ -1,0 +1,286 @@
+//! P-DATA to messages: commands joined from their fragments, data sets lent fragment by fragment.
+//!
+//! Input: the PDUs of an open association. Output: one [`Arrival`] at a time; after a command that announces a data
+//! set, its bytes through [`Connection::data`] and [`Connection::consume`], without a copy and without holding it.
+//! Errors: [`WireError`].
+//! Source: PS3.8 9.3.5 and annex E (fragments); PS3.7 6.3. A PDU may hold the end of one message and the start of the
+//! next, so nothing here equates a PDU with a message.
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
+
+use super::command::{COMMAND_SET_LENGTH_MAX, CommandSet};
+use super::connection::{Connection, Header};
+use super::pdu;
+use super::quirk::Quirk;
+use super::violation::{Phase, Violation, WireError};
+
+/// Fragments and P-DATA PDUs without data that one association may send.
+pub const EMPTY_FRAGMENTS_MAX: u32 = 4096;
+
+/// Message control header bits (PS3.8 E.2).
+const COMMAND: u8 = 0x01;
+const LAST: u8 = 0x02;
+
+/// Bytes before the data of a fragment: item length, context identifier, message control header.
+pub(super) const FRAGMENT_HEADER_LENGTH: u32 = 6;
+
+/// What came next on an open association.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// A command on a presentation context. If it announces a data set, that must be read before the next arrival.
+    Command {
+        /// Presentation context identifier.
+        context: u8,
+        /// The command.
+        command: CommandSet,
+    },
+    /// The peer asks to release the association.
+    Release,
+}
+
+/// Where in the stream of fragments the line stands.
+#[derive(Debug)]
+pub(super) struct Framing {
+    /// Accepted presentation contexts.
+    contexts: [bool; 256],
+    /// Bytes left in the current P-DATA PDU, after the current fragment.
+    pdu_left: u32,
+    /// Bytes left in the current fragment.
+    fragment_left: u32,
+    fragment: Fragment,
+    /// Whether the data set of the last command has been read to its end.
+    data_ended: bool,
+    empty: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Fragment {
+    context: u8,
+    command: bool,
+    last: bool,
+}
+
+impl Default for Framing {
+    fn default() -> Framing {
+        Framing {
+            contexts: [false; 256],
+            pdu_left: 0,
+            fragment_left: 0,
+            fragment: Fragment::default(),
+            data_ended: true,
+            empty: 0,
+        }
+    }
+}
+
+impl Framing {
+    pub(super) fn admit(&mut self, contexts: impl IntoIterator<Item = u8>) {
+        for id in contexts {
+            if let Some(admitted) = self.contexts.get_mut(usize::from(id)) {
+                *admitted = true;
+            }
+        }
+    }
+
+    fn is_admitted(&self, context: u8) -> bool {
+        self.contexts.get(usize::from(context)).copied().unwrap_or(false)
+    }
+}
+
+enum Step {
+    Fragment,
+    Release,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Waits until the next message begins or the line ends. May be cancelled without loss.
+    pub async fn wait(&mut self) -> Result<(), WireError> {
+        self.fill().await
+    }
+
+    /// Starts the wait for the next message.
+    pub fn start_waiting(&mut self) {
+        self.enter(Phase::Idle, self.timeouts.idle);
+    }
+
+    /// Passes over what is left of a data set.
+    pub async fn skip_data(&mut self) -> Result<(), WireError> {
+        loop {
+            match self.data().await? {
+                0 => return Ok(()),
+                length => self.consume(length),
+            }
+        }
+    }
+
+    /// Reads the next command, or the wish to release. A data set that was not read to its end is passed over first.
+    pub async fn next(&mut self) -> Result<Arrival, WireError> {
+        self.skip_data().await?;
+        self.fill().await?;
+        let waiting = self.phase;
+        if waiting == Phase::Idle {
+            self.enter(Phase::Message, self.timeouts.object);
+        }
+        let mut joined = Vec::new();
+        let mut context = None;
+        loop {
+            match self.next_fragment(context.is_none()).await? {
+                Step::Release => return Ok(Arrival::Release),
+                Step::Fragment => {}
+            }
+            let fragment = self.framing.fragment;
+            if !fragment.command {
+                return Err(Violation::DataWithoutCommand.into());
+            }
+            self.check_context(*context.get_or_insert(fragment.context))?;
+            self.join_fragment(&mut joined).await?;
+            if fragment.last {
+                let command = CommandSet::parse(&joined, &mut self.quirks).map_err(Violation::from)?;
+                self.framing.data_ended = !command.data_set_follows;
+                return Ok(Arrival::Command { context: fragment.context, command });
+            }
+        }
+    }
+
+    /// How many bytes of the data set lie ready in [`Connection::chunk`]; 0 at its end.
+    pub async fn data(&mut self) -> Result<usize, WireError> {
+        if self.framing.data_ended {
+            return Ok(0);
+        }
+        let context = self.framing.fragment.context;
+        while self.framing.fragment_left == 0 {
+            if !self.framing.fragment.command && self.framing.fragment.last {
+                self.framing.data_ended = true;
+                return Ok(0);
+            }
+            self.next_fragment(false).await?;
+            if self.framing.fragment.command {
+                return Err(Violation::CommandInsideData.into());
+            }
+            self.check_context(context)?;
+        }
+        self.fill().await?;
+        Ok(self.line.buffer().len().min(self.framing.fragment_left as usize))
+    }
+
+    /// The `length` bytes that [`Connection::data`] found ready.
+    pub fn chunk(&self, length: usize) -> &[u8] {
+        let buffered = self.line.buffer();
+        buffered.get(..length).unwrap_or(buffered)
+    }
+
+    /// Marks `length` bytes of the data set as dealt with.
+    pub fn consume(&mut self, length: usize) {
+        let length = length.min(self.framing.fragment_left as usize);
+        self.line.consume(length);
+        self.framing.fragment_left -= length as u32;
+    }
+
+    /// Sends a command without data set.
+    pub async fn send_command(&mut self, context: u8, command: &CommandSet) -> Result<(), WireError> {
+        let bytes = command.encode();
+        let step = self.fragment_length_max();
+        let count = bytes.len().div_ceil(step);
+        let mut pdus = Vec::with_capacity(bytes.len() + count * 12);
+        for (index, part) in bytes.chunks(step).enumerate() {
+            pdus.extend(fragment_header(context, true, index + 1 == count, part.len()));
+            pdus.extend(part);
+        }
+        self.write(&pdus).await
+    }
+
+    /// Longest even fragment that the peer takes, with its header in one PDU.
+    pub(super) fn fragment_length_max(&self) -> usize {
+        (self.peer_length_max.saturating_sub(FRAGMENT_HEADER_LENGTH) & !1).max(2) as usize
+    }
+
+    fn check_context(&self, expected: u8) -> Result<(), WireError> {
+        let found = self.framing.fragment.context;
+        if found == expected { Ok(()) } else { Err(Violation::ContextChanged { expected, found }.into()) }
+    }
+
+    async fn join_fragment(&mut self, joined: &mut Vec<u8>) -> Result<(), WireError> {
+        if joined.len() + self.framing.fragment_left as usize > COMMAND_SET_LENGTH_MAX {
+            return Err(Violation::CommandLength { limit: COMMAND_SET_LENGTH_MAX }.into());
+        }
+        let part = self.read_body(self.framing.fragment_left).await?;
+        self.framing.fragment_left = 0;
+        joined.extend(part);
+        Ok(())
+    }
+
+    /// Moves to the next fragment. A release is told where `release_allowed`.
+    async fn next_fragment(&mut self, release_allowed: bool) -> Result<Step, WireError> {
+        while self.framing.pdu_left == 0 {
+            let header = self.read_header().await?;
+            match header.kind {
+                pdu::P_DATA => self.begin_pdu(header)?,
+                pdu::RELEASE_RQ if release_allowed => {
+                    self.read_short_body(header).await?;
+                    return Ok(Step::Release);
+                }
+                pdu::ABORT => return Err(self.read_abort(header).await),
+                kind => return Err(Violation::UnexpectedPdu { kind, phase: self.phase }.into()),
+            }
+        }
+        self.begin_fragment().await?;
+        Ok(Step::Fragment)
+    }
+
+    fn begin_pdu(&mut self, header: Header) -> Result<(), WireError> {
+        if header.length > self.announced {
+            self.quirks.insert(Quirk::LongDataPdu);
+        }
+        if header.length == 0 {
+            self.count_empty(Quirk::EmptyDataPdu)?;
+        }
+        self.framing.pdu_left = header.length;
+        Ok(())
+    }
+
+    async fn begin_fragment(&mut self) -> Result<(), WireError> {
+        let left = self.framing.pdu_left;
+        if left < FRAGMENT_HEADER_LENGTH {
+            return Err(Violation::FragmentLength { length: 0, left }.into());
+        }
+        let [a, b, c, d, context, control]: [u8; 6] = self.read_array().await?;
+        let length = u32::from_be_bytes([a, b, c, d]);
+        let left = left - 4;
+        if length < 2 || length > left {
+            return Err(Violation::FragmentLength { length, left }.into());
+        }
+        if !self.framing.is_admitted(context) {
+            return Err(Violation::UnknownContext { id: context }.into());
+        }
+        if control & !(COMMAND | LAST) != 0 {
+            self.quirks.insert(Quirk::ControlHeaderBits);
+        }
+        let fragment = Fragment { context, command: control & COMMAND != 0, last: control & LAST != 0 };
+        if length == 2 && !fragment.last {
+            self.count_empty(Quirk::EmptyFragment)?;
+        }
+        self.framing.pdu_left = left - length;
+        self.framing.fragment_left = length - 2;
+        self.framing.fragment = fragment;
+        Ok(())
+    }
+
+    /// Nothing but a limit stops a peer that sends fragments without data for ever.
+    fn count_empty(&mut self, quirk: Quirk) -> Result<(), WireError> {
+        self.quirks.insert(quirk);
+        self.framing.empty += 1;
+        if self.framing.empty > EMPTY_FRAGMENTS_MAX {
+            return Err(Violation::EmptyFragments { limit: EMPTY_FRAGMENTS_MAX }.into());
+        }
+        Ok(())
+    }
+}
+
+/// The twelve bytes before a fragment that has a PDU of its own.
+pub(super) fn fragment_header(context: u8, command: bool, last: bool, length: usize) -> [u8; 12] {
+    let fragment = length as u32 + 2;
+    let [a, b, c, d] = (fragment + 4).to_be_bytes();
+    let [e, f, g, h] = fragment.to_be_bytes();
+    let control = if command { COMMAND } else { 0 } | if last { LAST } else { 0 };
+    [pdu::P_DATA, 0, a, b, c, d, e, f, g, h, context, control]
+}
