@@ -17,11 +17,16 @@ use crate::grid::morphology;
 use crate::volume::PADDING_HU;
 use crate::volume::Volume;
 
-/// Modes of air, fat and soft tissue; the noise stays open.
+/// Mode of the air around the body; the grid must be that of the whole image.
+pub fn find_air(grid: &PatientGrid<f32>, body: &Mask) -> Option<f64> {
+    mode(&grid.grid, &air(&grid.grid, body, grid.spacing_mm), AIR_HU)
+}
+
+/// Modes of fat and soft tissue; air and noise stay open.
 pub fn find_tissues(grid: &PatientGrid<f32>, smooth: &Grid<f32>, torso: &Torso) -> ReferenceTissues {
     let hu = &grid.grid;
     ReferenceTissues {
-        air_hu: mode(hu, &air(hu, &torso.body, grid.spacing_mm), AIR_HU),
+        air_hu: None,
         fat_hu: mode(hu, &subcutaneous_fat(hu, &torso.body, grid.spacing_mm), FAT_HU),
         soft_hu: mode(smooth, &paraspinal_muscle(torso, grid.spacing_mm), SOFT_HU),
         noise_sd_hu: None,
@@ -124,8 +129,8 @@ fn disc_deviation(volume: &Volume, centre_mm: [f64; 3]) -> Option<f64> {
     Some((squares / (values.len() as f64 - 1.0)).sqrt())
 }
 
-/// Range in which air is looked for.
-const AIR_HU: [f64; 2] = [-1100.0, -800.0];
+/// Range in which air is looked for; what is at the clipping of the coarse grid (-1100) is filling.
+const AIR_HU: [f64; 2] = [-1095.0, -800.0];
 /// Range of fat.
 const FAT_HU: [f64; 2] = [-160.0, -40.0];
 /// Range of soft tissue.

@@ -7,6 +7,7 @@ use crate::anatomy::Findings;
 use crate::volume::Volume;
 pub mod organ;
 pub mod statistics;
+pub mod vertebra;
 
 use crate::checks::Check;
 use crate::codes::Reason;

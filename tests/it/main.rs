@@ -12,6 +12,7 @@ mod results_folder_full;
 mod rsif;
 mod rsif_peers;
 mod rsif_samples;
+mod spine_real;
 mod wire;
 mod wire_faults;
 mod wire_peers;

@@ -30,7 +30,6 @@ use crate::codes::Reason;
 use crate::grid::Grid;
 use crate::grid::Mask;
 use crate::grid::PatientGrid;
-use crate::grid::filter;
 use crate::volume::Volume;
 
 use liver::Liver;
@@ -68,6 +67,10 @@ pub struct Trace {
     pub aorta: Option<Aorta>,
     /// The kidneys.
     pub kidneys: Vec<Kidney>,
+    /// The grid that all masks belong to: the body's part of the one given, in raw HU.
+    pub grid: Option<PatientGrid<f32>>,
+    /// Its smoothed HU, inside the trunk.
+    pub smooth: Option<Grid<f32>>,
 }
 
 /// Finds liver, spleen, phase, reference tissues and noise of a volume; `canal_mm` is the tracked canal (LPS, mm).
@@ -75,55 +78,74 @@ pub fn find_organs_in(volume: &Volume, canal_mm: Option<&[[f64; 3]]>, parameters
     let grid = crate::volume::resample::boxed(volume, WORK_SPACING_MM);
     let mut findings = find_organs(&grid, canal_mm, parameters);
     findings.phase = findings.phase.compared_with(&volume.contrast);
-    findings.reference.noise_sd_hu =
-        noise_place(&grid, &findings).and_then(|tissue| reference::noise_sd_hu(volume, &tissue));
+    let tissue = noise_place(&findings);
+    findings.reference.noise_sd_hu = tissue.and_then(|tissue| reference::noise_sd_hu(volume, &tissue));
     findings
 }
 
 /// Finds liver, spleen, phase and reference tissues on a coarse grid.
 pub fn find_organs(grid: &PatientGrid<f32>, canal_mm: Option<&[[f64; 3]]>, parameters: &Parameters) -> OrganFindings {
-    let torso = match torso::find_torso(grid, canal_mm, parameters) {
-        Ok(torso) => torso,
-        Err(absence) => return nothing_found(absence),
+    let body = torso::find_body(&grid.grid, grid.spacing_mm, parameters);
+    let air_hu = reference::find_air(grid, &body);
+    let (grid, body) = torso::trimmed(grid, &body);
+    let mut findings = match torso::find_torso(&grid, body, canal_mm, parameters) {
+        Ok(torso) => find_in_torso(grid, torso, parameters),
+        Err(absence) => nothing_found(absence),
     };
+    findings.reference.air_hu = air_hu;
+    findings
+}
+
+fn find_in_torso(grid: PatientGrid<f32>, torso: Torso, parameters: &Parameters) -> OrganFindings {
     let spacing = grid.spacing_mm;
-    let smooth = filter::median3(&grid.grid);
+    let smooth = torso::median_within(&grid.grid, &torso.trunk);
     let found_liver = liver::find_liver(&smooth, spacing, &torso, parameters);
     let (found_spleen, spleen_candidates) =
         spleen::find_spleen(&smooth, spacing, &torso, found_liver.as_ref().ok(), parameters);
-    let aorta = aorta::find_aorta(grid, &torso, parameters);
-    let organ_masks: Vec<&Mask> =
-        [found_liver.as_ref().ok().map(|liver| &liver.mask), found_spleen.as_ref().ok().map(|spleen| &spleen.mask)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let aorta = aorta::find_aorta(&grid, &torso, parameters);
+    let liver_mask = found_liver.as_ref().ok().map(|liver| &liver.mask);
+    let spleen_mask = found_spleen.as_ref().ok().map(|spleen| &spleen.mask);
+    let organ_masks: Vec<&Mask> = liver_mask.into_iter().chain(spleen_mask).collect();
     let kidneys = kidneys::find_kidneys(&smooth, spacing, &torso, &organ_masks);
-    let liver =
-        found_liver.as_ref().map_err(Absence::clone).and_then(|liver| accept_liver(grid, &torso, liver, parameters));
-    let spleen = found_spleen
-        .as_ref()
-        .map_err(Absence::clone)
-        .and_then(|spleen| accept_spleen(grid, &torso, spleen, parameters));
+    let accepted_liver = found_liver.as_ref().map_err(Absence::clone);
+    let accepted_liver = accepted_liver.and_then(|liver| accept_liver(&grid, &torso, liver, parameters));
+    let accepted_spleen = found_spleen.as_ref().map_err(Absence::clone);
+    let accepted_spleen = accepted_spleen.and_then(|spleen| accept_spleen(&grid, &torso, spleen, parameters));
+    let core = |organ: &Result<Organ, Absence>, rule| organ.as_ref().ok().and_then(|o| core_median(&smooth, o, rule));
     let witnesses = Witnesses {
         aorta_hu: aorta.as_ref().map(|aorta| aorta.attenuation_hu),
         kidney_hu: kidneys.iter().map(|kidney| kidney.attenuation_hu).reduce(f64::max),
-        liver_hu: liver.as_ref().ok().and_then(|organ| core_median(&smooth, organ, &LIVER_CORE)),
-        spleen_hu: spleen.as_ref().ok().and_then(|organ| core_median(&smooth, organ, &SPLEEN_CORE)),
+        liver_hu: core(&accepted_liver, &LIVER_CORE),
+        spleen_hu: core(&accepted_spleen, &SPLEEN_CORE),
     };
+    OrganFindings {
+        liver: accepted_liver,
+        spleen: accepted_spleen,
+        phase: phase_finding(witnesses, aorta.as_ref()),
+        reference: reference::find_tissues(&grid, &smooth, &torso),
+        trace: Trace {
+            torso: Some(torso),
+            liver: found_liver.ok(),
+            spleen: found_spleen.ok(),
+            spleen_candidates,
+            aorta,
+            kidneys,
+            grid: Some(grid),
+            smooth: Some(smooth),
+        },
+    }
+}
+
+fn phase_finding(witnesses: Witnesses, aorta: Option<&Aorta>) -> PhaseFinding {
     let (phase, rule) = phase::decide(witnesses);
-    let phase = PhaseFinding {
+    PhaseFinding {
         phase,
         rule,
         aorta_hu: witnesses.aorta_hu,
         kidney_hu: witnesses.kidney_hu,
-        aorta_mm: aorta.as_ref().map_or_else(Vec::new, |aorta| aorta.path_mm.clone()),
-        flags: weak_aorta(aorta.as_ref()),
-    };
-    let reference = reference::find_tissues(grid, &smooth, &torso);
-    let (liver_trace, spleen_trace) = (found_liver.ok(), found_spleen.ok());
-    let trace =
-        Trace { torso: Some(torso), liver: liver_trace, spleen: spleen_trace, spleen_candidates, aorta, kidneys };
-    OrganFindings { liver, spleen, phase, reference, trace }
+        aorta_mm: aorta.map_or_else(Vec::new, |aorta| aorta.path_mm.clone()),
+        flags: weak_aorta(aorta),
+    }
 }
 
 fn nothing_found(absence: Absence) -> OrganFindings {
@@ -265,17 +287,21 @@ fn core_median(smooth: &Grid<f32>, organ: &Organ, rule: &CoarseCore) -> Option<f
 }
 
 /// Where the noise is taken: liver, else muscle and other soft tissue of the trunk.
-fn noise_place(grid: &PatientGrid<f32>, findings: &OrganFindings) -> Option<PatientGrid<bool>> {
+fn noise_place(findings: &OrganFindings) -> Option<PatientGrid<bool>> {
     if let Ok(organ) = &findings.liver {
-        let allowed = organ.core_allowed.as_ref().unwrap_or(&organ.mask.grid);
-        return Some(on_grid(grid, allowed));
+        let mut place = organ.mask.clone();
+        if let Some(allowed) = &organ.core_allowed {
+            place.grid = allowed.clone();
+        }
+        return Some(place);
     }
-    let trunk = &findings.trace.torso.as_ref()?.trunk;
-    let smooth = filter::median3(&grid.grid);
-    Some(on_grid(
-        grid,
-        &masks::mask_where(trunk.shape, |_, _, _, at| trunk.data[at] && SOFT_TISSUE_HU.contains(&smooth.data[at])),
-    ))
+    let Trace { torso: Some(torso), grid: Some(grid), smooth: Some(smooth), .. } = &findings.trace else {
+        return None;
+    };
+    let soft = masks::mask_where(smooth.shape, |_, _, _, at| {
+        torso.trunk.data[at] && SOFT_TISSUE_HU.contains(&smooth.data[at])
+    });
+    Some(on_grid(grid, &soft))
 }
 
 /// Spacing of the grid that organs are found on: coarse enough to be quiet, fine enough for fat planes (mm).

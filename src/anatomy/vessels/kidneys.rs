@@ -49,8 +49,8 @@ fn from_canal(torso: &Torso, right: bool, spacing: f64, place: [f64; 3]) -> [f64
 fn find_on_side(smooth: &Grid<f32>, spacing: f64, torso: &Torso, taken: &[Mask], right: bool) -> Option<Kidney> {
     let top = torso.right.dome.unwrap_or(smooth.shape[0] as f64);
     let region = masks::mask_where(smooth.shape, |k, j, i, at| {
-        let height = (k as f64 - top) * spacing;
-        if !torso.hull.data[at] || !(height < -REGION_BELOW_DOME_MM[0] && height > -REGION_BELOW_DOME_MM[1]) {
+        let below = (top - k as f64) * spacing;
+        if !torso.hull.data[at] || below <= REGION_BELOW_DOME_MM[0] || below >= REGION_BELOW_DOME_MM[1] {
             return false;
         }
         let [aside, behind] = from_canal(torso, right, spacing, [k as f64, j as f64, i as f64]);

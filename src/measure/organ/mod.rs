@@ -9,6 +9,8 @@ mod core;
 mod derived;
 mod discs;
 mod native;
+#[cfg(test)]
+mod tests;
 
 use crate::anatomy::Absence;
 use crate::anatomy::Organ;
