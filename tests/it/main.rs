@@ -3,6 +3,7 @@
 
 mod results_folder;
 mod results_folder_full;
+mod results_folder_killed;
 mod rsif;
 mod rsif_peers;
 mod rsif_samples;
