@@ -232,7 +232,7 @@ fn acquisition(record: &Record) -> Ordered<model::Acquisition> {
     let phase = model::Acquisition::Phase { value: record.phase.name(), basis: record.phase_basis };
     let mut fields = Vec::new();
     // Without a volume nothing was looked at that could tell the phase.
-    let mut phase = record.geometry.is_some().then(|| ("phase".to_owned(), phase));
+    let mut phase = record.volume_digest.is_some().then(|| ("phase".to_owned(), phase));
     let combined = rescale(record);
     let allowed = |entry: &&AcquisitionEntry| {
         let text = if let AcquisitionValue::Text(text) = &entry.value { text.as_str() } else { "" };
