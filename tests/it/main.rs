@@ -9,6 +9,7 @@ mod organs_real;
 mod preview;
 mod results_folder;
 mod results_folder_full;
+mod results_folder_killed;
 mod rsif;
 mod rsif_peers;
 mod rsif_samples;
