@@ -247,14 +247,36 @@ impl View {
         let away = vector::cross(self.right, self.down);
         let steps = ((before + behind) / PROJECTION_STEP_MM) as usize;
         let mut values = Vec::with_capacity(steps + 1);
-        for y in self.rect.top..self.rect.bottom() {
-            for x in self.rect.left..self.rect.right() {
-                let point = self.point_mm([x as f64, y as f64]);
-                let depth = |step: usize| step as f64 * PROJECTION_STEP_MM - before;
-                values.clear();
-                values.extend((0..=steps).filter_map(|step| sampler.hu(vector::along(point, away, depth(step)))));
-                if let Some(hu) = number(&values) {
-                    canvas.blend(x, y, [window.gray(hu); 3], 1.0);
+        let columns = self.rect.width.div_ceil(PROJECTION_LATTICE) + 1;
+        let rows = self.rect.height.div_ceil(PROJECTION_LATTICE) + 1;
+        let mut lattice = Vec::with_capacity(columns * rows);
+        for place in 0..columns * rows {
+            let x = self.rect.left + place % columns * PROJECTION_LATTICE;
+            let y = self.rect.top + place / columns * PROJECTION_LATTICE;
+            let point = self.point_mm([x as f64, y as f64]);
+            let depth = |step: usize| step as f64 * PROJECTION_STEP_MM - before;
+            values.clear();
+            values.extend((0..=steps).filter_map(|step| sampler.hu(vector::along(point, away, depth(step)))));
+            lattice.push(number(&values));
+        }
+        self.draw_lattice(canvas, &lattice, columns, window);
+    }
+
+    /// Draws values that were taken at every [`PROJECTION_LATTICE`]-th pixel, linear between them.
+    fn draw_lattice(&self, canvas: &mut Canvas, lattice: &[Option<f64>], columns: usize, window: Window) {
+        for y in 0..self.rect.height {
+            for x in 0..self.rect.width {
+                let place = y / PROJECTION_LATTICE * columns + x / PROJECTION_LATTICE;
+                let share = |at: usize| (at % PROJECTION_LATTICE) as f64 / PROJECTION_LATTICE as f64;
+                let corners = [place, place + 1, place + columns, place + columns + 1].map(|place| lattice[place]);
+                let hu = match corners {
+                    [Some(a), Some(b), Some(c), Some(d)] => {
+                        Some(mix(mix(a, b, share(x)), mix(c, d, share(x)), share(y)))
+                    }
+                    [nearest, ..] => nearest,
+                };
+                if let Some(hu) = hu {
+                    canvas.blend(self.rect.left + x, self.rect.top + y, [window.gray(hu); 3], 1.0);
                 }
             }
         }
@@ -295,6 +317,8 @@ pub(super) fn side_letters(direction: [f64; 3]) -> String {
 const INTERPOLATED_GAP: f64 = 1.6;
 /// Distance of the samples of a projection.
 const PROJECTION_STEP_MM: f64 = 3.0;
+/// Projections are taken at every so many-th pixel: they are smooth, and each takes dozens of samples.
+const PROJECTION_LATTICE: usize = 2;
 /// What padding is shown as.
 const AIR_HU: f64 = -1024.0;
 /// A second letter is given from about 20 degrees on.
