@@ -285,7 +285,7 @@ async fn room_is_what_the_reserve_leaves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn records_of_many_tasks_share_flushes() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { group_delay_us: 2_000, ..small_options() };
+    let options = Options { writers: 1, group_delay_us: 2_000, ..small_options() };
     let (spool, _) = Spool::open(dir.path(), options).unwrap();
     let tasks: Vec<_> = (0..8)
         .map(|task| {

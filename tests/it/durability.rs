@@ -1,5 +1,7 @@
 //! What was acknowledged is there after any stop: kill at random moments, full disk; and how fast that is.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -270,10 +272,17 @@ fn a_full_disk_refuses_and_loses_nothing() {
 #[ignore = "a measurement: cargo test --test it durability::throughput -- --ignored --nocapture"]
 fn throughput() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    for (mode, name) in [(Mode::Flush, "flush"), (Mode::Write, "write")] {
+    let cases = [
+        (Mode::Flush, "flush", 1),
+        (Mode::Flush, "flush", 2),
+        (Mode::Flush, "flush", 4),
+        (Mode::Flush, "flush", 8),
+        (Mode::Write, "write", 4),
+    ];
+    for (mode, name, writers) in cases {
         for tasks in [1, 8] {
             let dir = tempfile::tempdir_in(".").unwrap();
-            let options = Options { mode, free_space_min_bytes: 0, ..Options::default() };
+            let options = Options { mode, writers, free_space_min_bytes: 0, ..Options::default() };
             let (spool, _) = Spool::open(dir.path(), options).unwrap();
             let before = cpu_seconds();
             let began = Instant::now();
@@ -282,7 +291,7 @@ fn throughput() {
             let wall = began.elapsed().as_secs_f64();
             let groups = spool.figures().groups;
             println!(
-                "{name}, {tasks} tasks: {:.0} instances/s, {:.0} MB/s, {groups} groups, {:.2} s CPU per 1000",
+                "{name}, {writers} writers, {tasks} tasks: {:.0} instances/s, {:.0} MB/s, {groups} groups, {:.2} s CPU per 1000",
                 stored as f64 / wall,
                 stored as f64 * CT_BYTES as f64 / wall / 1e6,
                 (cpu_seconds() - before) * 1000.0 / stored as f64,
@@ -314,6 +323,56 @@ async fn push(spool: &Spool, tasks: u64, each: u64) -> u64 {
     tasks * each
 }
 
+#[test]
+#[ignore = "a measurement: cargo test --release --test it durability::start -- --ignored --nocapture"]
+fn start_with_100_000_instances() {
+    let dir = tempfile::tempdir_in(".").unwrap();
+    let spool_dir = dir.path().join("spool");
+    let options = Options { mode: Mode::Write, free_space_min_bytes: 0, ..Options::default() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (spool, _) = Spool::open(&spool_dir, options.clone()).unwrap();
+    runtime.block_on(async {
+        let tasks = (0..TASKS).map(|task| {
+            let spool = spool.clone();
+            tokio::spawn(async move {
+                for number in 0..100_000 / TASKS {
+                    let mut object = spool.begin(header(&format!("1.2.840.113619.2.1.{task}.{number}"), task));
+                    object.write(&[7; 4_000]).await.unwrap();
+                    let (_durable, _stored) = object.commit(parsed()).await.unwrap();
+                }
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+    });
+    spool.close();
+    drop(spool);
+    let timed = |name: &str, began: Instant| println!("{name}: {:.2} s, {}", began.elapsed().as_secs_f64(), resident());
+    println!("before: {}", resident());
+    let began = Instant::now();
+    let (_spool, recovery) = Spool::open(&spool_dir, options).unwrap();
+    timed("spool opened", began);
+    assert_eq!(recovery.instances.len(), 100_000);
+    let began = Instant::now();
+    let catalogue = open_catalogue(dir.path(), recovery);
+    timed("empty index filled", began);
+    let began = Instant::now();
+    catalogue.close().unwrap();
+    timed("index closed", began);
+    let began = Instant::now();
+    let (catalogue, rebuild) = Catalogue::open(&dir.path().join("index"), &spool_dir).unwrap();
+    timed("index opened", began);
+    assert!(!rebuild.is_needed());
+    assert_eq!(catalogue.count(&series()).unwrap(), 100_000);
+}
+
+/// Resident memory of this process.
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM")).collect::<Vec<_>>().join(" ")
+}
+
 /// What the spool is measured against: a file per instance, flushed, and its folder flushed.
 fn file_per_instance() {
     for tasks in [1, 8] {
@@ -324,7 +383,7 @@ fn file_per_instance() {
             for task in 0..tasks {
                 let (dir, content) = (dir.path(), &content);
                 scope.spawn(move || {
-                    for number in 0..200 / tasks {
+                    for number in 0..1_000 / tasks {
                         let mut file = std::fs::File::create_new(dir.join(format!("{task}.{number}"))).unwrap();
                         file.write_all(content).and_then(|()| file.sync_all()).unwrap();
                         std::fs::File::open(dir).and_then(|dir| dir.sync_all()).unwrap();
@@ -332,7 +391,7 @@ fn file_per_instance() {
                 });
             }
         });
-        println!("file per instance, {tasks} tasks: {:.0} instances/s", 200.0 / began.elapsed().as_secs_f64());
+        println!("file per instance, {tasks} tasks: {:.0} instances/s", 1_000.0 / began.elapsed().as_secs_f64());
     }
 }
 
