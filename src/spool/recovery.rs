@@ -25,6 +25,7 @@ use super::record::Prefix;
 use super::retention::RELEASED;
 use super::retention::released_positions;
 use super::scan::Damage;
+use super::scan::DamageKind;
 use super::scan::Found;
 use super::scan::Scan;
 use super::scan::Verify;
@@ -93,8 +94,13 @@ pub(super) fn recover(dir: &Path, options: &Options) -> Result<Recovered, SpoolE
         }
         let ordinal = scanned.found.last().map_or(0, |found| found.prefix.ordinal);
         next_ordinal = next_ordinal.max(ordinal + 1);
+        let mut live = BTreeSet::new();
+        if scanned.damage.iter().any(|damage| damage.kind != DamageKind::TornTail) {
+            // What is damaged may still be of use to somebody: its file is not removed.
+            live.insert(u64::MAX);
+        }
         gathered.take(scanned, &path)?;
-        segments.insert(number, Segment { path, large, sealed: true, live: BTreeSet::new() });
+        segments.insert(number, Segment { path, large, sealed: true, live });
     }
     let recovery = gathered.into_recovery();
     for (stored, _) in &recovery.instances {
@@ -184,7 +190,12 @@ impl Gathered {
         self.notes.sort_by_key(|(ordinal, _)| *ordinal);
         let kept = self.instances.into_iter().filter(|(_, stored)| !self.released.contains(&stored.position));
         Recovery {
-            instances: kept.map(|(_, stored)| (stored.clone(), Durable::new(stored.position))).collect(),
+            instances: kept
+                .map(|(_, stored)| {
+                    let durable = Durable::new(stored.position);
+                    (stored, durable)
+                })
+                .collect(),
             associations: self.associations.into_iter().map(|(_, record)| record).collect(),
             notes: self.notes.into_iter().map(|(_, note)| note).collect(),
             damage: self.damage,
@@ -230,7 +241,7 @@ fn unreadable(found: &Found, path: &Path) -> Damage {
         path: path.to_owned(),
         offset: found.prefix.offset,
         length: found.prefix.end() - found.prefix.offset,
-        kind: super::DamageKind::Payload,
+        kind: DamageKind::Payload,
         sop_instance_uid: None,
     }
 }
