@@ -268,6 +268,48 @@ fn a_full_disk_refuses_and_loses_nothing() {
     assert!(output.status.success() && text.contains("full disk survived"), "{text}");
 }
 
+/// Receives one long object and tells how far its memory grew. Alone it does nothing.
+#[test]
+fn streaming_child() {
+    let Some((dir, _)) = task_of_child() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (spool, _) = Spool::open(&dir.join("spool"), options()).unwrap();
+    let piece = vec![7; 128 << 10];
+    let before = peak_kib();
+    let stored = runtime.block_on(async {
+        let mut object = spool.begin(header("1.2.3", 0));
+        for _ in 0..LONG_OBJECT_PIECES {
+            object.write(&piece).await.unwrap();
+        }
+        assert_eq!(object.head().len(), 1 << 20);
+        object.commit(parsed()).await.unwrap().1
+    });
+    assert_eq!(stored.location.length, LONG_OBJECT_PIECES * piece.len() as u64);
+    spool.verify(&stored).unwrap();
+    println!("\ngrew by {} KiB", peak_kib() - before);
+}
+
+/// Pieces of 128 KiB of the long object: 160 MiB.
+const LONG_OBJECT_PIECES: u64 = 1280;
+
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn a_long_object_is_received_in_bounded_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = child("durability::streaming_child", dir.path(), 0).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let grew = text.lines().find_map(|line| line.strip_prefix("grew by ")?.strip_suffix(" KiB")?.parse::<u64>().ok());
+    let grew = grew.unwrap_or_else(|| panic!("{text}"));
+    println!("memory for an object of 160 MiB: {grew} KiB");
+    // 1 MiB head, 256 KiB for writing, 1 MiB for verifying, a thread, and what the allocator keeps.
+    assert!(grew <= 4096, "{grew} KiB");
+}
+
 #[test]
 #[ignore = "a measurement: cargo test --test it durability::throughput -- --ignored --nocapture"]
 fn throughput() {
