@@ -160,7 +160,8 @@ async fn a_damaged_index_is_put_aside_and_filled_again_from_the_spool() {
         assert!(rebuild.is_needed(), "damage {round}: {rebuild:?}");
         drop(site.spool);
         let (_spool, recovery) = Spool::open(&site.dir.path().join("spool"), Options::default()).unwrap();
-        for (instance, durable) in recovery.instances {
+        for recovered in recovery.instances() {
+            let (instance, durable) = recovered.unwrap();
             catalogue.enter(&instance, durable).unwrap();
         }
         assert_eq!(catalogue.count(&series()).unwrap(), 50);

@@ -45,7 +45,7 @@ fn open(dir: &Path) -> (Spool, Recovery) {
 }
 
 fn instances(recovery: &Recovery) -> Vec<StoredInstance> {
-    recovery.instances.iter().map(|(stored, _)| stored.clone()).collect()
+    recovery.instances().map(|instance| instance.unwrap().0).collect()
 }
 
 /// Leaves the spool as a killed process would: no seal, the lock gone.
@@ -62,7 +62,7 @@ fn copy_of(dir: &Path) -> tempfile::TempDir {
 async fn what_was_committed_is_found_again_in_the_same_order() {
     let dir = tempfile::tempdir().unwrap();
     let (spool, recovery) = open(dir.path());
-    assert!(recovery.instances.is_empty());
+    assert_eq!(recovery.instance_count(), 0);
     let mut stored = Vec::new();
     for number in 0..40 {
         // Every seventh is too long for memory and gets a file of its own.

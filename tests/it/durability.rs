@@ -107,7 +107,7 @@ fn pushing_child() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (spool, recovery) = Spool::open(&dir.join("spool"), options()).unwrap();
-        let catalogue = open_catalogue(&dir, recovery);
+        let catalogue = open_catalogue(&dir, &recovery);
         let tasks: Vec<_> = (0..TASKS)
             .map(|task| {
                 let (spool, catalogue) = (spool.clone(), catalogue.clone());
@@ -128,10 +128,11 @@ fn pushing_child() {
     });
 }
 
-fn open_catalogue(dir: &Path, recovery: Recovery) -> Catalogue {
+fn open_catalogue(dir: &Path, recovery: &Recovery) -> Catalogue {
     let (catalogue, rebuild) = Catalogue::open(&dir.join("index"), &dir.join("spool")).unwrap();
     if rebuild.is_needed() {
-        for (stored, durable) in recovery.instances {
+        for recovered in recovery.instances() {
+            let (stored, durable) = recovered.unwrap();
             catalogue.enter(&stored, durable).unwrap();
         }
     }
@@ -180,9 +181,10 @@ fn push_and_kill(dir: &Path, round: u64) -> Vec<String> {
 fn check(dir: &Path, acknowledged: &[String]) {
     let (spool, recovery) = Spool::open(&dir.join("spool"), options()).unwrap();
     let mut found: BTreeMap<String, StoredInstance> = BTreeMap::new();
-    for (stored, _) in &recovery.instances {
+    for recovered in recovery.instances() {
+        let (stored, _durable) = recovered.unwrap();
         let uid = stored.header.sop_instance_uid.as_str().to_owned();
-        assert!(found.insert(uid.clone(), stored.clone()).is_none(), "{uid} is there twice");
+        assert!(found.insert(uid.clone(), stored).is_none(), "{uid} is there twice");
     }
     for uid in acknowledged {
         let stored = found.get(uid).unwrap_or_else(|| panic!("{uid} was acknowledged and is gone"));
@@ -190,7 +192,7 @@ fn check(dir: &Path, acknowledged: &[String]) {
     }
     // A kill leaves at most what was under way: nothing in the middle of a segment.
     assert!(recovery.damage.iter().all(|damage| damage.kind == resetray::spool::DamageKind::TornTail));
-    let catalogue = open_catalogue(dir, recovery);
+    let catalogue = open_catalogue(dir, &recovery);
     assert_eq!(catalogue.count(&series()).unwrap(), found.len() as u64);
     for uid in acknowledged {
         let stored = &found[uid];
@@ -233,7 +235,7 @@ fn filling_child() {
         kept.push(try_store(&spool, "1.7.1000").await.unwrap());
     });
     let (spool, recovery) = Spool::open(&dir.join("spool"), small).unwrap();
-    let found: Vec<_> = recovery.instances.iter().map(|(stored, _)| stored.clone()).collect();
+    let found: Vec<_> = recovery.instances().map(|recovered| recovered.unwrap().0).collect();
     assert_eq!(found, kept);
     assert!(kept.iter().all(|stored| spool.verify(stored).is_ok()));
     assert!(recovery.damage.is_empty(), "{:?}", recovery.damage);
@@ -390,14 +392,16 @@ fn start_with_100_000_instances() {
     });
     spool.close();
     drop(spool);
-    let timed = |name: &str, began: Instant| println!("{name}: {:.2} s, {}", began.elapsed().as_secs_f64(), resident());
-    println!("before: {}", resident());
+    let timed = |name: &str, began: Instant| {
+        println!("{name}: {:.2} s, {:.2} s CPU so far, {}", began.elapsed().as_secs_f64(), cpu_seconds(), resident());
+    };
+    println!("before: {:.2} s CPU, {}", cpu_seconds(), resident());
     let began = Instant::now();
     let (_spool, recovery) = Spool::open(&spool_dir, options).unwrap();
     timed("spool opened", began);
-    assert_eq!(recovery.instances.len(), 100_000);
+    assert_eq!(recovery.instance_count(), 100_000);
     let began = Instant::now();
-    let catalogue = open_catalogue(dir.path(), recovery);
+    let catalogue = open_catalogue(dir.path(), &recovery);
     timed("empty index filled", began);
     let began = Instant::now();
     catalogue.close().unwrap();
