@@ -1,1 +1,3 @@
 //! Integration tests, one module per capability.
+
+mod phantom;
