@@ -6,6 +6,7 @@ mod conformance;
 mod durability;
 mod layering;
 mod organs_real;
+mod phantom;
 mod preview;
 mod results_folder;
 mod results_folder_full;
