@@ -103,7 +103,7 @@ impl Opened {
             tracing::error!(?damage, "damage in the spool");
         }
         let (catalogue, rebuild) = Catalogue::open(&dir.join("catalogue"), &spool_dir)?;
-        let held = recovery.instances.len();
+        let held = recovery.instance_count();
         let ledger = Ledger::open(catalogue, rebuild, spool.clone(), recovery, now_ms())?;
         tracing::info!(instances = held, "data folder opened");
         Ok(Opened { spool, ledger: Arc::new(ledger), secret, lock })
