@@ -9,7 +9,6 @@ pub mod phase;
 pub mod reference;
 pub mod spine;
 pub mod vessels;
-pub mod spine;
 
 use crate::codes::Level;
 use crate::codes::Phase;
