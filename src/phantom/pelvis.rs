@@ -19,7 +19,7 @@ const LEANS_DEGREES: [f64; 5] = [SACRAL_SLOPE_DEGREES, 40.0, 40.0, 28.0, 10.0];
 const CANAL_MM: [[f64; 2]; 5] = [[11.0, 7.0], [9.0, 6.0], [7.0, 5.0], [5.5, 4.0], [4.0, 3.0]];
 /// Centre and semi-axes of the lateral masses of S1 to S3, in the segment's frame (mm).
 const LATERAL_MASSES_MM: [(Point, Point); 3] = [
-    ([35.0, 8.0, -7.5], [23.0, 13.5, 14.0]),
+    ([35.0, 7.0, -6.0], [23.0, 14.0, 15.0]),
     ([31.0, 7.0, 0.0], [24.0, 13.0, 17.0]),
     ([22.0, 5.0, 0.0], [17.0, 10.0, 14.0]),
 ];
