@@ -38,18 +38,20 @@ fn files_and_every_peer_give_the_same_documents() {
     let base = tempfile::tempdir().unwrap();
     let phantom = base.path().join("phantom");
     write_phantom(&small_phantom(11), &phantom);
+    let phantom = phantom.as_path();
 
     // The site secret keys the pseudonyms, so all runs share one.
     let offline = base.path().join("offline");
     std::fs::create_dir_all(&offline).unwrap();
     let results = offline.join("results");
-    succeed(program(&offline).arg("process").arg(&phantom).arg("--out").arg(&results));
+    succeed(program(&offline).arg("process").arg(phantom).arg("--out").arg(&results));
     let expected = without_processing(&documents(&results));
     assert_eq!(expected.len(), 2);
     let secret = std::fs::read(offline.join("data/site-secret")).unwrap();
 
+    let python = python_with("pynetdicom");
     type Push<'a> = (&'a str, Box<dyn Fn(&Path, u16) + 'a>);
-    let mut ways: Vec<Push> = vec![("resetray send", Box::new(|dir, port| send(dir, port, &phantom)))];
+    let mut ways: Vec<Push> = vec![("resetray send", Box::new(|dir, port| send(dir, port, phantom)))];
     if is_installed("storescu") {
         ways.push((
             "storescu",
@@ -57,19 +59,18 @@ fn files_and_every_peer_give_the_same_documents() {
                 succeed(
                     Command::new("storescu")
                         .args(["-aec", "RESETRAY", "+sd", "+sp", "*.dcm", "127.0.0.1", &port.to_string()])
-                        .arg(&phantom),
+                        .arg(phantom),
                 );
             }),
         ));
     } else {
         println!("skipped: storescu is not installed");
     }
-    let python = python_with("pynetdicom");
     match &python {
         Some(python) => ways.push((
             "pynetdicom",
-            Box::new(|_, port| {
-                succeed(Command::new(python).args(["-c", PYNETDICOM_SENDER, &port.to_string()]).arg(&phantom));
+            Box::new(move |_, port| {
+                succeed(Command::new(python).args(["-c", PYNETDICOM_SENDER, &port.to_string()]).arg(phantom));
             }),
         )),
         None => println!("skipped: no Python with pynetdicom"),

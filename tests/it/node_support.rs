@@ -15,17 +15,17 @@ use std::time::Instant;
 use resetray::phantom;
 
 /// How long a node may take to listen, or a result to appear; generous, since it only bounds a failing test.
-pub const PATIENCE: Duration = Duration::from_secs(240);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A node as a child process; killed when dropped.
-pub struct NodeProcess {
+pub(crate) struct NodeProcess {
     child: Child,
     /// Port on 127.0.0.1.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 /// The program with folders below `dir` and short waits.
-pub fn program(dir: &Path) -> Command {
+pub(crate) fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_resetray"));
     command
         .env_remove("RUST_LOG")
@@ -41,12 +41,12 @@ pub fn program(dir: &Path) -> Command {
 
 impl NodeProcess {
     /// Starts a node and waits until it listens.
-    pub fn start(dir: &Path) -> NodeProcess {
+    pub(crate) fn start(dir: &Path) -> NodeProcess {
         NodeProcess::start_with(dir, &[])
     }
 
     /// The same with further environment variables.
-    pub fn start_with(dir: &Path, variables: &[(&str, &str)]) -> NodeProcess {
+    pub(crate) fn start_with(dir: &Path, variables: &[(&str, &str)]) -> NodeProcess {
         let mut command = program(dir);
         command.envs(variables.iter().copied()).arg("serve").stderr(Stdio::piped()).stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -69,13 +69,13 @@ impl NodeProcess {
     }
 
     /// SIGKILL, as a crash.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM, and the exit status.
-    pub fn stop(mut self) -> std::process::ExitStatus {
+    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let deadline = Instant::now() + PATIENCE;
@@ -97,7 +97,7 @@ impl Drop for NodeProcess {
 }
 
 /// A small phantom: 5 mm slices, coarse pixels, without noise.
-pub fn small_phantom(seed: u64) -> phantom::Options {
+pub(crate) fn small_phantom(seed: u64) -> phantom::Options {
     let mut options = phantom::case("thick_5mm").unwrap();
     options.seed = seed;
     options.noise_sd_hu = 0.0;
@@ -108,12 +108,12 @@ pub fn small_phantom(seed: u64) -> phantom::Options {
 }
 
 /// Writes a phantom into a folder.
-pub fn write_phantom(options: &phantom::Options, folder: &Path) -> phantom::Truth {
+pub(crate) fn write_phantom(options: &phantom::Options, folder: &Path) -> phantom::Truth {
     phantom::write_series(options, folder).unwrap()
 }
 
 /// Waits for `count` flat documents and returns them by file name.
-pub fn wait_for_documents(results: &Path, count: usize) -> BTreeMap<String, serde_json::Value> {
+pub(crate) fn wait_for_documents(results: &Path, count: usize) -> BTreeMap<String, serde_json::Value> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = documents(results);
@@ -126,7 +126,7 @@ pub fn wait_for_documents(results: &Path, count: usize) -> BTreeMap<String, serd
 }
 
 /// The flat documents of a results folder by file name.
-pub fn documents(results: &Path) -> BTreeMap<String, serde_json::Value> {
+pub(crate) fn documents(results: &Path) -> BTreeMap<String, serde_json::Value> {
     let entries = std::fs::read_dir(results).map(|entries| entries.map(|entry| entry.unwrap().path()));
     let paths: Vec<PathBuf> = entries.map(Iterator::collect).unwrap_or_default();
     paths
@@ -140,7 +140,9 @@ pub fn documents(results: &Path) -> BTreeMap<String, serde_json::Value> {
 }
 
 /// A document without its `processing` object.
-pub fn without_processing(documents: &BTreeMap<String, serde_json::Value>) -> BTreeMap<String, serde_json::Value> {
+pub(crate) fn without_processing(
+    documents: &BTreeMap<String, serde_json::Value>,
+) -> BTreeMap<String, serde_json::Value> {
     let mut stripped = documents.clone();
     for document in stripped.values_mut() {
         document.as_object_mut().unwrap().remove("processing");
@@ -149,19 +151,19 @@ pub fn without_processing(documents: &BTreeMap<String, serde_json::Value>) -> BT
 }
 
 /// Whether a program can be run.
-pub fn is_installed(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status().unwrap().success()
 }
 
 /// The Python that has pynetdicom, if there is one.
-pub fn python_with(module: &str) -> Option<String> {
+pub(crate) fn python_with(module: &str) -> Option<String> {
     let python = std::env::var("RESETRAY_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let status = Command::new(&python).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success()).then_some(python)
 }
 
 /// Runs a command and expects success.
-pub fn succeed(command: &mut Command) {
+pub(crate) fn succeed(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(
         output.status.success(),
