@@ -24,6 +24,9 @@ pub mod checks;
 // Tracing set-up and field names.
 pub mod telemetry;
 
+// Who owns a folder.
+pub mod lock;
+
 // The wire: PDU framing, negotiation, command sets, associations as SCP and SCU.
 pub mod dimse;
 
