@@ -5,15 +5,15 @@
 //! panics on damaged bytes gives an error.
 //! Source: PS3.5 section 8 and annex A.
 
-use std::borrow::Cow;
 use std::io::Read;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use dicom_core::value::C;
-use dicom_encoding::TransferSyntaxIndex;
-use dicom_encoding::adapters::{PixelDataObject, RawPixelData};
-use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+use dicom_core::value::PixelFragmentSequence;
+use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
+use dicom_dictionary_std::{tags, uids};
+use dicom_object::{FileDicomObject, FileMetaTableBuilder, InMemDicomObject};
+use dicom_pixeldata::{DecodedPixelData, PixelDecoder};
 use flate2::read::DeflateDecoder;
 
 use super::codestream::{self, Header};
@@ -156,7 +156,7 @@ impl<'a> FrameSource<'a> {
             | "1.2.840.10008.1.2.4.57"
             | "1.2.840.10008.1.2.4.70" => {
                 let header = self.agree(codestream::jpeg(&stream))?;
-                self.by_registry(stream, header, transfer_syntax)
+                self.by_library(stream, header, transfer_syntax)
             }
             "1.2.840.10008.1.2.4.90"
             | "1.2.840.10008.1.2.4.91"
@@ -164,7 +164,7 @@ impl<'a> FrameSource<'a> {
             | "1.2.840.10008.1.2.4.202"
             | "1.2.840.10008.1.2.4.203" => {
                 let header = self.agree(codestream::jpeg_2000(&stream))?;
-                self.by_registry(stream, header, transfer_syntax)
+                self.by_library(stream, header, transfer_syntax)
             }
             _ => Err(DecodeError::NotDecodable),
         }
@@ -180,7 +180,7 @@ impl<'a> FrameSource<'a> {
         if agrees { Ok(header) } else { Err(DecodeError::Damaged("codestream and attributes disagree")) }
     }
 
-    fn by_registry(&self, stream: Vec<u8>, header: Header, transfer_syntax: &str) -> Result<Samples, DecodeError> {
+    fn by_library(&self, stream: Vec<u8>, header: Header, transfer_syntax: &str) -> Result<Samples, DecodeError> {
         // The sequential DCT decoder knows 8 bits only; 12-bit extended JPEG has no decoder here.
         if transfer_syntax == "1.2.840.10008.1.2.4.51" && header.precision != 8 {
             return Err(DecodeError::NotDecodable);
@@ -188,13 +188,10 @@ impl<'a> FrameSource<'a> {
         let width = if header.precision <= 8 { 1 } else { 2 };
         let frame = FrameFormat { bits_allocated: 8 * width as u16, ..self.frame };
         let expected = frame.samples() * width;
-        let source = OneFrame { stream, frame, transfer_syntax };
-        let syntax = TransferSyntaxRegistry.get(transfer_syntax).ok_or(DecodeError::NotDecodable)?;
-        let reader = syntax.pixel_data_reader().ok_or(DecodeError::NotDecodable)?;
-        let mut bytes = Vec::new();
-        let decoded = catch_unwind(AssertUnwindSafe(|| reader.decode_frame(&source, 0, &mut bytes)));
+        let object = one_frame(stream, frame, transfer_syntax)?;
+        let decoded = catch_unwind(AssertUnwindSafe(|| object.decode_pixel_data().map(DecodedPixelData::into_data)));
         match decoded {
-            Ok(Ok(())) if bytes.len() == expected => Ok(Samples::Bytes { bytes, width, big_endian: false }),
+            Ok(Ok(bytes)) if bytes.len() == expected => Ok(Samples::Bytes { bytes, width, big_endian: false }),
             _ => Err(DecodeError::Damaged("the decoder gave up")),
         }
     }
@@ -242,48 +239,29 @@ fn inflate(location: &DataSetLocation, start: u64, size: u64) -> Result<Vec<u8>,
     Ok(pixels)
 }
 
-/// One frame as the decoders of the registry want to see it.
-struct OneFrame<'a> {
+/// One frame as an object of its own, which is what the decoder takes; attributes that do not shape its bytes are fixed.
+fn one_frame(
     stream: Vec<u8>,
     frame: FrameFormat,
-    transfer_syntax: &'a str,
-}
-
-impl PixelDataObject for OneFrame<'_> {
-    fn transfer_syntax_uid(&self) -> &str {
-        self.transfer_syntax
-    }
-    fn rows(&self) -> Option<u16> {
-        Some(self.frame.rows)
-    }
-    fn cols(&self) -> Option<u16> {
-        Some(self.frame.columns)
-    }
-    fn samples_per_pixel(&self) -> Option<u16> {
-        Some(1)
-    }
-    fn bits_allocated(&self) -> Option<u16> {
-        Some(self.frame.bits_allocated)
-    }
-    fn bits_stored(&self) -> Option<u16> {
-        Some(self.frame.bits_stored.min(self.frame.bits_allocated))
-    }
-    fn photometric_interpretation(&self) -> Option<&str> {
-        Some("MONOCHROME2")
-    }
-    fn number_of_frames(&self) -> Option<u32> {
-        Some(1)
-    }
-    fn number_of_fragments(&self) -> Option<u32> {
-        Some(1)
-    }
-    fn fragment(&self, fragment: usize) -> Option<Cow<'_, [u8]>> {
-        (fragment == 0).then_some(Cow::Borrowed(self.stream.as_slice()))
-    }
-    fn offset_table(&self) -> Option<Cow<'_, [u32]>> {
-        None
-    }
-    fn raw_pixel_data(&self) -> Option<RawPixelData> {
-        Some(RawPixelData { fragments: C::from_vec(vec![self.stream.clone()]), offset_table: C::new() })
-    }
+    transfer_syntax: &str,
+) -> Result<FileDicomObject<InMemDicomObject>, DecodeError> {
+    let number = |tag: Tag, value: u16| DataElement::new(tag, VR::US, PrimitiveValue::from(value));
+    let bits_stored = frame.bits_stored.min(frame.bits_allocated);
+    let pixels = PixelFragmentSequence::new(Vec::new(), vec![stream]);
+    let object = InMemDicomObject::from_element_iter([
+        number(tags::SAMPLES_PER_PIXEL, 1),
+        DataElement::new(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, PrimitiveValue::from("MONOCHROME2")),
+        number(tags::ROWS, frame.rows),
+        number(tags::COLUMNS, frame.columns),
+        number(tags::BITS_ALLOCATED, frame.bits_allocated),
+        number(tags::BITS_STORED, bits_stored),
+        number(tags::HIGH_BIT, bits_stored - 1),
+        number(tags::PIXEL_REPRESENTATION, 0),
+        DataElement::new(tags::PIXEL_DATA, VR::OB, pixels),
+    ]);
+    let meta = FileMetaTableBuilder::new()
+        .transfer_syntax(transfer_syntax)
+        .media_storage_sop_class_uid(uids::CT_IMAGE_STORAGE)
+        .media_storage_sop_instance_uid("2.25.0");
+    object.with_meta(meta).map_err(|_| DecodeError::Damaged("the frame makes no object"))
 }
