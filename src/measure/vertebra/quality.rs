@@ -44,8 +44,9 @@ const SMALLEST_ROOM_MM: f64 = 0.1;
 /// Largest distance (mm) between neighbouring slices within 10 mm of the body, over the median distance.
 pub(super) fn largest_gap_ratio(geometry: &Geometry, vertebra: &Vertebra) -> Option<f64> {
     let middle = geometry.position_mm(vertebra.centre_mm);
-    // 10 mm, and what the height between endplates may fall short of the body's.
-    let reach = vertebra.height_mm / 2.0 + 13.0;
+    // A tilted body reaches farther along the normal; 3 mm are what the height between endplates may fall short.
+    let tilt = vector::length(vector::cross(vertebra.axis, geometry.normal));
+    let reach = vertebra.height_mm / 2.0 + vertebra.depth_mm / 2.0 * tilt + 13.0;
     let gaps = geometry.positions_mm.windows(2).filter(|pair| pair[1] > middle - reach && pair[0] < middle + reach);
     let largest = gaps.map(|pair| pair[1] - pair[0]).reduce(f64::max)?;
     (geometry.slice_spacing_mm > 0.0).then(|| largest / geometry.slice_spacing_mm)
