@@ -93,10 +93,10 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "deformity",
         Some("ratio"),
-        Bound::AtLeast(0.8),
-        Some(Bound::AtLeast(0.6)),
+        Bound::AtLeast(0.85),
+        Some(Bound::AtLeast(0.7)),
         Reason::TargetAltered,
-        "anterior to posterior height or posterior to neighbours' height; a loss of 20 percent is usually noted, endplate planes are exact to 10 percent",
+        "height at 80 over 25 percent of the depth, or the latter over the neighbours'; unaltered bodies gave 0.77 to 1.02",
     ),
     row(
         "unstable",

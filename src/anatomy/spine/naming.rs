@@ -186,8 +186,10 @@ fn judge_ribs(naming: &mut Naming, segments: &[Segment], t12: usize, below: bool
         naming.doubt("rib_pattern");
     }
     let cut_here = segment.any_side(|length, cut| cut && length < parameters.rib_certain_mm);
-    let cut_below = below && segments[t12 - 1].any_side(|length, cut| cut && length >= 30.0);
-    if cut_here || cut_below {
+    // What the border cuts below may be the stump of the true last rib, however short the part in view.
+    let cut_below = below && segments[t12 - 1].any_side(|_, cut| cut);
+    let blind_below = below && process == 0.0 && segment.any_side(|_, cut| cut);
+    if cut_here || cut_below || blind_below {
         naming.doubt("rib_cut");
     }
     // A rib on one side here and on the other side one level up: roots were assigned across a curve.
@@ -288,6 +290,11 @@ mod tests {
         assert_eq!(naming.certainty, Certainty::Ambiguous);
         let mut segments = spine(&[20.0, 45.0, 160.0, 168.0]);
         segments[1].cut = [true, false];
+        assert_eq!(named(&segments).doubts, ["rib_cut"]);
+        // The last rib of all is cut to a stump, the one above is cut but long.
+        let mut segments = spine(&[20.0, 88.0, 160.0, 168.0]);
+        segments[0].cut = [true, true];
+        segments[1].cut = [true, true];
         assert_eq!(named(&segments).doubts, ["rib_cut"]);
     }
 

@@ -119,10 +119,10 @@ impl Target {
             quality::spread_hu(volume, &placement, scale)
                 .map(|spread| spread / quality::relative_limit(axial.mean_hu, 15.0, 0.12)),
         );
-        self.add_core(volume, vertebra, &axial);
         self.check("metal", Some(Observed::Text(quality::metal(volume, &placement).to_owned())));
         self.check("cement_hardware", Some(Observed::Text(hardware(volume, spine, at).to_owned())));
         self.check_number("streaks", quality::streak_ratio(volume, &placement));
+        self.add_core(volume, vertebra, &axial);
     }
 
     /// Index of the vertebra of this target.
@@ -175,7 +175,7 @@ impl Target {
         self.check_number("partition_weak", Some(vertebra.partition_agreement));
         self.check_number("outline_weak", Some(vertebra.waist.support_hu));
         self.check_number("height_jump", quality::height_jump(spine, at));
-        self.check_number("deformity", quality::lowest_height_ratio(spine, at, volume.slice_thickness_mm));
+        self.check_number("deformity", quality::lowest_height_ratio(volume, spine, at));
     }
 
     /// Adds the core and the checks that compare with it; a core that cannot be given refuses nothing.

@@ -9,6 +9,7 @@ use super::core;
 use super::core::Placed;
 use crate::anatomy::Spine;
 use crate::anatomy::Vertebra;
+use crate::grid::Edge;
 use crate::grid::Grid;
 use crate::grid::filter;
 use crate::grid::label;
@@ -43,7 +44,9 @@ const SMALLEST_ROOM_MM: f64 = 0.1;
 /// Largest distance (mm) between neighbouring slices within 10 mm of the body, over the median distance.
 pub(super) fn largest_gap_ratio(geometry: &Geometry, vertebra: &Vertebra) -> Option<f64> {
     let middle = geometry.position_mm(vertebra.centre_mm);
-    let reach = vertebra.height_mm / 2.0 + 10.0;
+    // A tilted body reaches farther along the normal; 3 mm are what the height between endplates may fall short.
+    let tilt = vector::length(vector::cross(vertebra.axis, geometry.normal));
+    let reach = vertebra.height_mm / 2.0 + vertebra.depth_mm / 2.0 * tilt + 13.0;
     let gaps = geometry.positions_mm.windows(2).filter(|pair| pair[1] > middle - reach && pair[0] < middle + reach);
     let largest = gaps.map(|pair| pair[1] - pair[0]).reduce(f64::max)?;
     (geometry.slice_spacing_mm > 0.0).then(|| largest / geometry.slice_spacing_mm)
@@ -83,31 +86,100 @@ pub(super) fn height_jump(spine: &Spine, at: usize) -> Option<f64> {
 }
 
 /// Smaller of anterior to posterior and posterior to neighbours' posterior height; thin slices only.
-pub(super) fn lowest_height_ratio(spine: &Spine, at: usize, thickness_mm: f64) -> Option<f64> {
-    if thickness_mm > THICKEST_FOR_HEIGHTS_MM {
+pub(super) fn lowest_height_ratio(volume: &Volume, spine: &Spine, at: usize) -> Option<f64> {
+    if volume.slice_thickness_mm > THICKEST_FOR_HEIGHTS_MM {
         return None;
     }
-    let own = &spine.vertebrae[at];
-    let [front, back] = heights(own);
+    let [front, back] = edge_heights_mm(volume, &spine.vertebrae[at])?;
     let near: Vec<f64> = [at.checked_sub(1), Some(at + 1)]
         .into_iter()
         .flatten()
         .filter_map(|other| spine.vertebrae.get(other))
         .filter(|other| other.in_view)
-        .map(|other| heights(other)[1])
+        .filter_map(|other| edge_heights_mm(volume, other))
+        .map(|[_, back]| back)
         .collect();
     let to_neighbours = back / (near.iter().sum::<f64>() / near.len() as f64);
     let ratio = front / back;
     Some(if near.is_empty() { ratio } else { ratio.min(to_neighbours) })
 }
 
-/// Heights at one third of the depth before and behind the middle.
-fn heights(vertebra: &Vertebra) -> [f64; 2] {
-    let [lower, upper] = vertebra.endplates;
-    [1.0, -1.0].map(|side| {
-        let away = side * vertebra.depth_mm / 3.0;
-        vertebra.height_mm + (upper.anterior_slope - lower.anterior_slope) * away
-    })
+/// Heights (mm) in the front and in the back, between the steepest falls of attenuation beyond both endplates.
+fn edge_heights_mm(volume: &Volume, vertebra: &Vertebra) -> Option<[f64; 2]> {
+    let front = vertebra.waist.posterior_wall_mm + FRONT_SHARE * vertebra.waist.depth_mm;
+    let back = vertebra.waist.posterior_wall_mm + BACK_SHARE * vertebra.waist.depth_mm;
+    let height = |v: f64| {
+        let profile = profile_hu(volume, vertebra, v)?;
+        let middle = profile.len() / 2;
+        let upper = steepest_fall(profile.get(middle..)?)?;
+        let lower_half: Vec<f64> = profile[..=middle].iter().rev().copied().collect();
+        let lower = steepest_fall(&lower_half)?;
+        Some((upper + lower) * PROFILE_STEP_MM)
+    };
+    Some([height(front)?, height(back)?])
+}
+
+/// Places of the two heights in parts of the depth, from the posterior wall.
+const FRONT_SHARE: f64 = 0.80;
+const BACK_SHARE: f64 = 0.25;
+
+/// Step along the profiles.
+const PROFILE_STEP_MM: f64 = 0.5;
+
+/// Half length of the profiles: no endplate lies farther from mid-height.
+const PROFILE_REACH_MM: f64 = 20.0;
+
+/// Endplates lie at least this far from mid-height.
+const NEAREST_ENDPLATE_MM: f64 = 5.0;
+
+/// Mean HU along the axis over a patch of 14 x 5 mm at one depth; `None` where it leaves the scan.
+fn profile_hu(volume: &Volume, vertebra: &Vertebra, v: f64) -> Option<Vec<f64>> {
+    let steps = (PROFILE_REACH_MM / PROFILE_STEP_MM) as i32;
+    let height = |n: i32| f64::from(n) * PROFILE_STEP_MM;
+    let mut profile = Vec::new();
+    for n in -steps..=steps {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for aside in -7..=7 {
+            for along in -1..=1 {
+                let u = vertebra.waist.lateral_offset_mm + f64::from(aside);
+                let point = vector::along(vertebra.canal_mm, vertebra.left, u);
+                let point = vector::along(point, vertebra.anterior, v + 2.5 * f64::from(along));
+                if let Some(hu) = hu_at(volume, vector::along(point, vertebra.axis, height(n))) {
+                    sum += hu;
+                    count += 1.0;
+                }
+            }
+        }
+        profile.push(if count > 0.0 { sum / count } else { f64::NAN });
+    }
+    let smooth = filter::gaussian_line(&profile, 1.0 / PROFILE_STEP_MM, Edge::Nearest);
+    smooth.iter().all(|hu| hu.is_finite()).then_some(smooth)
+}
+
+/// HU at a patient point: nearest pixel, linear between slices; `None` outside.
+fn hu_at(volume: &Volume, point_mm: [f64; 3]) -> Option<f64> {
+    let geometry = &volume.geometry;
+    let position = geometry.position_mm(point_mm);
+    let above = geometry.positions_mm.partition_point(|&other| other < position);
+    let below = above.checked_sub(1)?;
+    let (low, high) = (geometry.positions_mm[below], *geometry.positions_mm.get(above)?);
+    let hu = |k: usize| {
+        let [row, column] = geometry.pixel(k, point_mm).map(f64::round);
+        let within = row >= 0.0 && column >= 0.0;
+        let (j, i) = (row as usize, column as usize);
+        let within = within && j < geometry.shape[1] && i < geometry.shape[2];
+        within.then(|| f64::from(volume.hu(k, j, i)))
+    };
+    let fraction = (position - low) / (high - low);
+    Some(hu(below)? * (1.0 - fraction) + hu(above)? * fraction)
+}
+
+/// Steps from the start of a profile to its steepest fall.
+fn steepest_fall(profile: &[f64]) -> Option<f64> {
+    let first = (NEAREST_ENDPLATE_MM / PROFILE_STEP_MM) as usize;
+    let falls = (first..profile.len().saturating_sub(2)).map(|n| (n, profile[n] - profile[n + 2]));
+    let steepest = falls.max_by(|a, b| a.1.total_cmp(&b.1))?;
+    Some(steepest.0 as f64 + 1.0)
 }
 
 /// Volume (mL) above 500 HU in the body eroded by 3 mm, of smoothed values: sharp kernels scatter widely.
