@@ -15,6 +15,8 @@ use crate::codes::Phase;
 use crate::codes::Reason;
 use crate::grid::Mask;
 use crate::grid::PatientGrid;
+use crate::volume::Volume;
+use crate::volume::resample;
 
 /// Everything found in one volume.
 #[derive(Debug, Clone)]
@@ -202,4 +204,30 @@ pub struct ReferenceTissues {
     pub soft_hu: Option<f64>,
     /// Median SD of ten 10 mm discs in liver or muscle (HU).
     pub noise_sd_hu: Option<f64>,
+}
+
+/// Spacing of the grid on which the spine is looked for (mm): the prototype's, enough for ribs and pedicles.
+const SPINE_GRID_MM: f64 = 1.5;
+
+/// Looks for what the requested analyses need: the spine, the organs, or both.
+///
+/// What is not looked for is absent with the reason `not_requested`.
+pub fn find(volume: &Volume, spine_wanted: bool, organs_wanted: bool) -> Findings {
+    let absent = |detail| Absence { reason: Reason::NotRequested, detail };
+    // The canal is also the landmark of the vessels, so the spine is looked for whenever anything is.
+    let spine = if spine_wanted || organs_wanted {
+        let grid = resample::tent(volume, SPINE_GRID_MM);
+        spine::find_spine(&grid, spine::ScanExtent::of(volume), &spine::Parameters::default())
+    } else {
+        Err(absent("spine"))
+    };
+    let canal_mm = spine.as_ref().ok().map(|spine| spine.canal_mm.as_slice());
+    let organs = organs::find_organs_in(volume, canal_mm, &organs::Parameters::default());
+    Findings {
+        spine,
+        liver: if organs_wanted { organs.liver } else { Err(absent("liver")) },
+        spleen: if organs_wanted { organs.spleen } else { Err(absent("spleen")) },
+        phase: organs.phase,
+        reference: organs.reference,
+    }
 }

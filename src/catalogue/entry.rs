@@ -6,13 +6,14 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Digest;
 use sha2::Sha256;
 
 use super::CatalogueError;
+use crate::identity::Uid;
+use crate::identity::hex;
 use crate::instance::DataSetLocation;
 use crate::spool::InstanceHeader;
 use crate::spool::Parsed;
@@ -89,17 +90,26 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CatalogueEr
         .map_err(|error| CatalogueError::Corrupt { found: format!("a value of another form: {error}") })
 }
 
-/// A stored instance without the folder of the spool, which may move.
-#[derive(Serialize, Deserialize)]
+/// A stored instance without the folder of the spool, which may move. Written as an array, not as an object: there are
+/// as many of these as there are instances.
 pub(super) struct InstanceEntry {
     file: String,
     position: Position,
     offset: u64,
     length: u64,
     pub(super) sha256: [u8; 32],
+    /// Whether the bytes were given up after a result was published.
+    pub(super) released: bool,
     header: InstanceHeader,
     parsed: Parsed,
 }
+
+/// File, segment, record, data set, length, SHA-256, released.
+type PlaceRow = (String, u64, u64, u64, u64, String, bool);
+/// Association, sequence, called, calling, peer, arrival.
+type OriginRow = (String, u64, String, String, String, i64);
+/// SOP class, SOP instance, transfer syntax, study, series.
+type UidRow = (String, String, String, Option<String>, Option<String>);
 
 impl InstanceEntry {
     pub(super) fn of(stored: &StoredInstance) -> InstanceEntry {
@@ -110,6 +120,7 @@ impl InstanceEntry {
             offset: stored.location.offset,
             length: stored.location.length,
             sha256: stored.sha256,
+            released: false,
             header: stored.header.clone(),
             parsed: stored.parsed.clone(),
         }
@@ -126,4 +137,65 @@ impl InstanceEntry {
             parsed: self.parsed,
         }
     }
+
+    pub(super) fn encode(&self) -> Result<Vec<u8>, CatalogueError> {
+        let Position { segment, offset } = self.position;
+        let place = (&self.file, segment, offset, self.offset, self.length, hex(&self.sha256), self.released);
+        let header = &self.header;
+        let origin = (
+            &header.association,
+            header.sequence,
+            &header.called,
+            &header.calling,
+            &header.peer,
+            header.received_at_ms,
+        );
+        let uids = (
+            header.sop_class_uid.as_str(),
+            header.sop_instance_uid.as_str(),
+            header.transfer_syntax_uid.as_str(),
+            self.parsed.study_instance_uid.as_ref().map(Uid::as_str),
+            self.parsed.series_instance_uid.as_ref().map(Uid::as_str),
+        );
+        encode(&(place, origin, uids))
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<InstanceEntry, CatalogueError> {
+        let (place, origin, uids): (PlaceRow, OriginRow, UidRow) = decode(bytes)?;
+        let (file, segment, record, offset, length, sha256, released) = place;
+        let (association, sequence, called, calling, peer, received_at_ms) = origin;
+        let uid =
+            |text: String| Uid::parse(&text).map_err(|error| CatalogueError::Corrupt { found: error.to_string() });
+        let (sop_class, sop_instance, transfer_syntax, study, series) = uids;
+        let header = InstanceHeader {
+            association,
+            sequence,
+            called,
+            calling,
+            peer,
+            sop_class_uid: uid(sop_class)?,
+            sop_instance_uid: uid(sop_instance)?,
+            transfer_syntax_uid: uid(transfer_syntax)?,
+            received_at_ms,
+        };
+        let parsed = Parsed {
+            study_instance_uid: study.map(uid).transpose()?,
+            series_instance_uid: series.map(uid).transpose()?,
+        };
+        let position = Position { segment, offset: record };
+        Ok(InstanceEntry { file, position, offset, length, sha256: unhex(&sha256)?, released, header, parsed })
+    }
+}
+
+fn unhex(text: &str) -> Result<[u8; 32], CatalogueError> {
+    let wrong = || CatalogueError::Corrupt { found: "a digest that is none".to_owned() };
+    let mut bytes = [0; 32];
+    if text.len() != 64 {
+        return Err(wrong());
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        let pair = text.get(2 * index..2 * index + 2).ok_or_else(wrong)?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+    }
+    Ok(bytes)
 }

@@ -28,6 +28,7 @@ use crate::identity::AeTitle;
 use crate::identity::SeriesKey;
 use crate::identity::Uid;
 use crate::spool::Durable;
+use crate::spool::Position;
 use crate::spool::StoredInstance;
 use entry::InstanceEntry;
 use entry::copy_key;
@@ -198,7 +199,7 @@ impl Catalogue {
             return Err(CatalogueError::WrongProof);
         }
         let key = key_of(stored);
-        let value = encode(&InstanceEntry::of(stored))?;
+        let value = InstanceEntry::of(stored).encode()?;
         let known = guarded(|| {
             let swapped = self.instances.compare_and_swap(key, None::<&[u8]>, Some(value.as_slice()))?;
             Ok(swapped.err().and_then(|refused| refused.current))
@@ -218,14 +219,14 @@ impl Catalogue {
             return Err(CatalogueError::WrongProof);
         }
         let key = key_of(stored);
-        let value = encode(&InstanceEntry::of(stored))?;
+        let value = InstanceEntry::of(stored).encode()?;
         let Some(known) = guarded(|| Ok(self.instances.get(key)?))? else {
             guarded(|| Ok(self.instances.insert(key, value.as_slice())?))?;
             return Ok(Verdict::New);
         };
         let verdict = compare(&known, &stored.sha256)?;
         if verdict == Verdict::Conflict {
-            let first = decode::<InstanceEntry>(&known)?.within(&self.spool);
+            let first = InstanceEntry::decode(&known)?.within(&self.spool);
             guarded(|| {
                 self.copies.insert(copy_key(key, first.position), known)?;
                 self.instances.insert(key, value.as_slice())?;
@@ -233,6 +234,32 @@ impl Catalogue {
             })?;
         }
         Ok(verdict)
+    }
+
+    /// Marks the instances and copies of a series as released and gives their records, to be released in the spool.
+    /// They are still known, so that an identical late copy changes nothing, but no longer listed. An index that is
+    /// filled anew does not know them.
+    pub fn release(&self, key: &SeriesKey) -> Result<Vec<Position>, CatalogueError> {
+        let mut positions = self.release_in(&self.instances, key, key_of)?;
+        positions.extend(self.release_in(&self.copies, key, |stored| copy_key(key_of(stored), stored.position))?);
+        Ok(positions)
+    }
+
+    fn release_in<K: AsRef<[u8]>>(
+        &self,
+        tree: &sled::Tree,
+        key: &SeriesKey,
+        place: impl Fn(&StoredInstance) -> K,
+    ) -> Result<Vec<Position>, CatalogueError> {
+        let mut positions = Vec::new();
+        for stored in self.stored(tree, key)? {
+            let mut entry = InstanceEntry::of(&stored);
+            entry.released = true;
+            let value = entry.encode()?;
+            guarded(|| Ok(tree.insert(place(&stored), value.as_slice())?))?;
+            positions.push(stored.position);
+        }
+        Ok(positions)
     }
 
     /// The instances of a series, each once, ordered by SOP Instance UID.
@@ -245,7 +272,7 @@ impl Catalogue {
         self.stored(&self.copies, key)
     }
 
-    /// How many different instances a series has.
+    /// How many different instances a series has, released ones included.
     pub fn count(&self, key: &SeriesKey) -> Result<u64, CatalogueError> {
         let prefix = id_of(key);
         guarded(|| Ok(self.instances.scan_prefix(prefix).keys().collect::<Result<Vec<_>, _>>()?.len() as u64))
@@ -299,8 +326,10 @@ impl Catalogue {
 
     fn stored(&self, tree: &sled::Tree, key: &SeriesKey) -> Result<Vec<StoredInstance>, CatalogueError> {
         let values = guarded(|| Ok(tree.scan_prefix(id_of(key)).values().collect::<Result<Vec<_>, _>>()?))?;
-        let entries = values.iter().map(|value| Ok(decode::<InstanceEntry>(value)?.within(&self.spool)));
-        let mut stored = entries.collect::<Result<Vec<_>, CatalogueError>>()?;
+        let entries = values.iter().map(|value| InstanceEntry::decode(value));
+        let entries = entries.collect::<Result<Vec<_>, CatalogueError>>()?;
+        let kept = entries.into_iter().filter(|entry| !entry.released);
+        let mut stored: Vec<_> = kept.map(|entry| entry.within(&self.spool)).collect();
         stored.sort_by(|one, other| {
             let by_uid = one.header.sop_instance_uid.cmp(&other.header.sop_instance_uid);
             by_uid.then(one.position.cmp(&other.position))
@@ -319,7 +348,7 @@ fn key_of(stored: &StoredInstance) -> [u8; 32] {
 }
 
 fn compare(known: &[u8], sha256: &[u8; 32]) -> Result<Verdict, CatalogueError> {
-    let known: InstanceEntry = decode(known)?;
+    let known = InstanceEntry::decode(known)?;
     Ok(if known.sha256 == *sha256 { Verdict::Duplicate } else { Verdict::Conflict })
 }
 

@@ -90,6 +90,22 @@ async fn a_replacement_takes_the_place_and_the_first_stays_listed() {
 }
 
 #[tokio::test]
+async fn a_released_instance_is_still_known_but_no_longer_listed() {
+    let site = Site::new();
+    let (catalogue, _) = site.open();
+    let (durable, first) = site.store(1, b"one").await;
+    assert_eq!(catalogue.enter(&first, durable).unwrap(), Verdict::New);
+    let (durable, other) = site.store(1, b"two").await;
+    assert_eq!(catalogue.enter(&other, durable).unwrap(), Verdict::Conflict);
+    assert_eq!(catalogue.release(&series()).unwrap(), [first.position, other.position]);
+    assert!(catalogue.instances(&series()).unwrap().is_empty() && catalogue.conflicts(&series()).unwrap().is_empty());
+    assert!(catalogue.release(&series()).unwrap().is_empty());
+    let (durable, again) = site.store(1, b"one").await;
+    assert_eq!(catalogue.enter(&again, durable).unwrap(), Verdict::Duplicate);
+    assert_eq!(catalogue.count(&series()).unwrap(), 1);
+}
+
+#[tokio::test]
 async fn the_proof_of_another_record_is_refused() {
     let site = Site::new();
     let (catalogue, _) = site.open();
@@ -144,7 +160,8 @@ async fn a_damaged_index_is_put_aside_and_filled_again_from_the_spool() {
         assert!(rebuild.is_needed(), "damage {round}: {rebuild:?}");
         drop(site.spool);
         let (_spool, recovery) = Spool::open(&site.dir.path().join("spool"), Options::default()).unwrap();
-        for (instance, durable) in recovery.instances {
+        for recovered in recovery.instances() {
+            let (instance, durable) = recovered.unwrap();
             catalogue.enter(&instance, durable).unwrap();
         }
         assert_eq!(catalogue.count(&series()).unwrap(), 50);
@@ -167,10 +184,10 @@ fn zero(db: &Path) {
 fn flip_values(db: &Path) {
     let bytes = std::fs::read(db).unwrap();
     let file = File::options().write(true).open(db).unwrap();
-    let mark = b"association";
+    let mark = b"127.0.0.1";
     for place in 0..bytes.len() - mark.len() {
         if bytes[place..].starts_with(mark) {
-            file.write_all_at(b"b", place as u64).unwrap();
+            file.write_all_at(b"2", place as u64).unwrap();
         }
     }
 }

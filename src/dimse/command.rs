@@ -5,6 +5,7 @@
 //! Errors: [`CommandError`], which ends the association: without a command nothing can be answered.
 //! Source: PS3.7 6.3.1 (Implicit VR Little Endian), 9.3 (C-STORE, C-ECHO), annex C.5.13 (0211H), annex E.1 (elements).
 
+use super::items::unpadded;
 use super::quirk::{Quirk, Quirks};
 
 /// Longest command set taken; those of the standard stay below 1 KiB.
@@ -167,10 +168,7 @@ impl CommandSet {
             0x0700 => self.priority = unsigned_short(value),
             0x0800 => self.data_set_follows = unsigned_short(value) != Some(NO_DATA_SET),
             0x0900 => self.status = unsigned_short(value),
-            0x0902 => {
-                let comment = String::from_utf8_lossy(value);
-                self.error_comment = Some(comment.trim_matches(['\0', ' ']).to_owned());
-            }
+            0x0902 => self.error_comment = Some(unpadded(value).0),
             _ => {}
         }
     }
@@ -229,7 +227,7 @@ fn uid(value: &[u8], quirks: &mut Quirks) -> String {
     if value.ends_with(b" ") {
         quirks.insert(Quirk::BlankPaddedCommandUid);
     }
-    String::from_utf8_lossy(value).trim_matches(['\0', ' ']).to_owned()
+    unpadded(value).0
 }
 
 fn put_short(bytes: &mut Vec<u8>, element: u16, value: Option<u16>) {

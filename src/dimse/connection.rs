@@ -7,7 +7,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use dicom_ul::pdu::Pdu;
@@ -23,6 +23,8 @@ use super::violation::{Phase, Violation, WireError};
 const READ_BUFFER_LENGTH: usize = 256 * 1024;
 /// A body is filled in steps of this size, so that a length alone takes no memory.
 const BODY_STEP: usize = 16 * 1024;
+/// Bytes that count as progress inside a message: a peer that drips single bytes must not hold a line for an hour.
+const PROGRESS_LENGTH: usize = 4096;
 /// How long an association may stay open on which nothing can be sent.
 const NO_CONTEXT_IDLE: Duration = Duration::from_secs(10);
 /// How long a peer may take to close the line after our last word.
@@ -37,7 +39,7 @@ pub struct Timeouts {
     pub association: Duration,
     /// Between messages.
     pub idle: Duration,
-    /// Without a byte inside a message.
+    /// For each 4 KiB inside a message, counting only the wait for the peer.
     pub stall: Duration,
     /// For one whole message.
     pub object: Duration,
@@ -70,6 +72,8 @@ pub struct Connection<S> {
     pub(super) timeouts: Timeouts,
     pub(super) phase: Phase,
     deadline: Instant,
+    waited: Duration,
+    arrived: usize,
     pub(super) framing: Framing,
     pub(super) quirks: Quirks,
     pub(super) peer_length_max: u32,
@@ -84,6 +88,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             timeouts,
             phase: Phase::Association,
             deadline: Instant::now() + timeouts.association,
+            waited: Duration::ZERO,
+            arrived: 0,
             framing: Framing::default(),
             quirks: Quirks::new(),
             peer_length_max: pdu::P_DATA_LENGTH_ANNOUNCED,
@@ -116,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Accepts the association that `request` asks for: answers its contexts by `policy` and admits messages on those
-    /// that are accepted, which are returned.
+    /// that are accepted, which are returned. `announced` is the longest P-DATA PDU to announce.
     pub async fn accept(
         &mut self,
         request: &AssociationRequest,
@@ -128,9 +134,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if accepted.is_empty() {
             self.timeouts.idle = self.timeouts.idle.min(NO_CONTEXT_IDLE);
         }
+        let announced = announced.clamp(pdu::P_DATA_LENGTH_ANNOUNCED_MIN, pdu::P_DATA_LENGTH_MAX);
         self.announced = announced;
         self.open(accepted.iter().map(|context| context.id), request.user.maximum_length);
-        let acceptance = pdu::encode_acceptance(request, results, announced)?;
+        let acceptance = pdu::encode_acceptance(request, results, &accepted, announced)?;
         self.write(&acceptance).await?;
         Ok(accepted)
     }
@@ -189,6 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn enter(&mut self, phase: Phase, limit: Duration) {
         self.phase = phase;
         self.deadline = Instant::now() + limit;
+        (self.waited, self.arrived) = (Duration::ZERO, 0);
     }
 
     /// Makes sure that at least one byte is buffered, within the time limits. May be cancelled without loss.
@@ -196,17 +204,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !self.line.buffer().is_empty() {
             return Ok(());
         }
-        let phase = self.phase;
-        let mut limit = self.deadline;
-        if matches!(phase, Phase::Message) {
-            limit = limit.min(Instant::now() + self.timeouts.stall);
+        let (phase, start) = (self.phase, Instant::now());
+        let limit = match phase {
+            Phase::Message => self.deadline.min(start + self.timeouts.stall.saturating_sub(self.waited)),
+            _ => self.deadline,
+        };
+        let arrived = match timeout_at(limit, self.line.fill_buf()).await {
+            Err(_) => return Err(WireError::TimedOut { phase }),
+            Ok(Err(source)) => return Err(line_error(phase, source)),
+            Ok(Ok([])) => return Err(WireError::Closed { phase }),
+            Ok(Ok(bytes)) => bytes.len(),
+        };
+        self.waited += start.elapsed();
+        self.arrived += arrived;
+        if self.arrived >= PROGRESS_LENGTH {
+            (self.waited, self.arrived) = (Duration::ZERO, 0);
         }
-        match timeout_at(limit, self.line.fill_buf()).await {
-            Err(_) => Err(WireError::TimedOut { phase }),
-            Ok(Err(source)) => Err(line_error(phase, source)),
-            Ok(Ok([])) => Err(WireError::Closed { phase }),
-            Ok(Ok(_)) => Ok(()),
-        }
+        Ok(())
     }
 
     pub(super) async fn read_array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], WireError> {
@@ -256,7 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.fill().await?;
             let buffered = self.line.buffer();
             let taken = buffered.len().min(length - body.len());
-            body.extend(buffered.iter().take(taken));
+            body.extend_from_slice(buffered.get(..taken).unwrap_or(buffered));
             self.line.consume(taken);
         }
         Ok(body)
@@ -296,11 +310,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(Err(source)) => Err(line_error(phase, source)),
             Ok(Ok(())) => Ok(()),
         }
-    }
-
-    /// Reads from `source` until `target` is full.
-    pub(super) async fn read_source(source: &mut (impl AsyncRead + Unpin), target: &mut [u8]) -> io::Result<()> {
-        source.read_exact(target).await.map(drop)
     }
 }
 

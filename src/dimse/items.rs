@@ -4,6 +4,8 @@
 //! Errors: none; bytes that fit no item end the walk and are told by [`Items::stray_bytes`].
 //! Source: PS3.8 9.3.1 (type, reserved byte, two-byte big-endian length).
 
+use crate::identity::UID_LENGTH_MAX;
+
 /// Iterator over the items of one region.
 pub(super) struct Items<'bytes> {
     rest: &'bytes [u8],
@@ -39,11 +41,16 @@ impl<'bytes> Iterator for Items<'bytes> {
     }
 }
 
-/// Text of an item without padding, and whether it was padded.
+/// Characters kept of a text that a peer sends: one more than the longest UID, so that a longer one stays invalid.
+pub(super) const TEXT_LENGTH_MAX: usize = UID_LENGTH_MAX + 1;
+
+/// Text of an item or element without padding, and whether it was padded. It goes into logs and answers, so that
+/// control characters are replaced and its length is bounded.
 pub(super) fn unpadded(bytes: &[u8]) -> (String, bool) {
     let text = String::from_utf8_lossy(bytes);
     let trimmed = text.trim_matches(['\0', ' ']);
-    (trimmed.to_owned(), trimmed.len() != text.len())
+    let shown = |letter: char| if letter.is_control() { '?' } else { letter };
+    (trimmed.chars().take(TEXT_LENGTH_MAX).map(shown).collect(), trimmed.len() != text.len())
 }
 
 #[cfg(test)]
@@ -58,6 +65,14 @@ mod tests {
         assert_eq!(items.next(), Some((0x20, &[1u8, 2][..])));
         assert!(items.stray_bytes());
         assert_eq!(items.next(), None);
+    }
+
+    #[test]
+    fn text_is_bounded_and_free_of_control_characters() {
+        let (text, padded) = unpadded(&[b"1.2\n\0".to_vec(), vec![b'3'; 500], vec![0]].concat());
+        assert!(padded && text.starts_with("1.2??3"));
+        assert_eq!(text.len(), TEXT_LENGTH_MAX);
+        assert!(crate::identity::Uid::parse(&unpadded(&[b'3'; 500]).0).is_err());
     }
 
     #[test]

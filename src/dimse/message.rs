@@ -117,8 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn next(&mut self) -> Result<Arrival, WireError> {
         self.skip_data().await?;
         self.fill().await?;
-        let waiting = self.phase;
-        if waiting == Phase::Idle {
+        if self.phase == Phase::Idle {
             self.enter(Phase::Message, self.timeouts.object);
         }
         let mut joined = Vec::new();
@@ -283,4 +282,122 @@ pub(super) fn fragment_header(context: u8, command: bool, last: bool, length: us
     let [e, f, g, h] = fragment.to_be_bytes();
     let control = if command { COMMAND } else { 0 } | if last { LAST } else { 0 };
     [pdu::P_DATA, 0, a, b, c, d, e, f, g, h, context, control]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokio::io::{AsyncWriteExt, DuplexStream};
+
+    use super::*;
+    use crate::dimse::{CommandField, Quirks, Timeouts};
+
+    fn store_command() -> CommandSet {
+        let mut command = CommandSet::new(CommandField::StoreRequest, 5);
+        command.sop_instance_uid = "1.2.3".to_owned();
+        command.data_set_follows = true;
+        command
+    }
+
+    /// Cuts `bytes` at `sizes` in turn; the last piece takes what is left.
+    fn pieces<'bytes>(mut bytes: &'bytes [u8], sizes: &[usize]) -> Vec<&'bytes [u8]> {
+        let mut pieces = Vec::new();
+        for &size in sizes {
+            let (piece, rest) = bytes.split_at(size.min(bytes.len()));
+            pieces.push(piece);
+            bytes = rest;
+        }
+        pieces.push(bytes);
+        pieces
+    }
+
+    fn fragments(bytes: &[u8], command: bool, sizes: &[usize]) -> Vec<Vec<u8>> {
+        let pieces = pieces(bytes, sizes);
+        let count = pieces.len();
+        let numbered = pieces.into_iter().enumerate();
+        // The PDU header is left out: fragments are put into PDUs afterwards.
+        let fragment = |(index, piece): (usize, &[u8])| {
+            [&fragment_header(1, command, index + 1 == count, piece.len())[6..], piece].concat()
+        };
+        numbered.map(fragment).collect()
+    }
+
+    fn pdu_of(fragments: &[Vec<u8>]) -> Vec<u8> {
+        let body = fragments.concat();
+        [&[pdu::P_DATA, 0][..], &(body.len() as u32).to_be_bytes(), &body].concat()
+    }
+
+    async fn read_message(connection: &mut Connection<DuplexStream>) -> (Arrival, Vec<u8>) {
+        let arrival = connection.next().await.unwrap();
+        let mut data = Vec::new();
+        loop {
+            let length = connection.data().await.unwrap();
+            if length == 0 {
+                return (arrival, data);
+            }
+            data.extend(connection.chunk(length));
+            connection.consume(length);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_is_the_same_however_it_is_cut(
+            data in prop::collection::vec(any::<u8>(), 0..600),
+            command_sizes in prop::collection::vec(0usize..40, 0..8),
+            data_sizes in prop::collection::vec(0usize..90, 0..12),
+            pdu_sizes in prop::collection::vec(1usize..5, 24),
+            line_capacity in 1usize..300,
+        ) {
+            let command = store_command();
+            let mut all = fragments(&command.encode(), true, &command_sizes);
+            all.extend(fragments(&data, false, &data_sizes));
+            // The same message twice: the second shows that the first left nothing behind.
+            all.extend(all.clone());
+            let mut stream = Vec::new();
+            let mut rest = &all[..];
+            for size in pdu_sizes.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (some, after) = rest.split_at((*size).min(rest.len()));
+                stream.extend(pdu_of(some));
+                rest = after;
+            }
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            runtime.block_on(async {
+                let (mut peer, ours) = tokio::io::duplex(line_capacity);
+                let mut connection = Connection::new(ours, Timeouts::default());
+                connection.open([1], None);
+                let writer = tokio::spawn(async move {
+                    peer.write_all(&stream).await.unwrap();
+                    peer
+                });
+                for _ in 0..2 {
+                    let (arrival, read) = read_message(&mut connection).await;
+                    assert_eq!(arrival, Arrival::Command { context: 1, command: command.clone() });
+                    assert_eq!(read, data);
+                }
+                drop(writer.await.unwrap());
+            });
+        }
+
+        #[test]
+        fn bytes_of_any_kind_end_in_a_message_or_an_error(bytes: Vec<u8>) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            runtime.block_on(async {
+                let (mut peer, ours) = tokio::io::duplex(4096);
+                let mut connection = Connection::new(ours, Timeouts::default());
+                connection.open(0..=255, None);
+                peer.write_all(&pdu_of(&[bytes])).await.unwrap();
+                drop(peer);
+                while connection.next().await.is_ok() {}
+            });
+        }
+
+        #[test]
+        fn a_command_set_of_any_bytes_is_read_or_refused(bytes: Vec<u8>) {
+            let _ = CommandSet::parse(&bytes, &mut Quirks::new());
+        }
+    }
 }

@@ -25,7 +25,10 @@ pub use command::{COMMAND_SET_LENGTH_MAX, CommandError, CommandField, CommandSet
 pub use connection::{Connection, Timeouts};
 pub use message::{Arrival, EMPTY_FRAGMENTS_MAX};
 pub use part10::{Part10, Part10Error};
-pub use pdu::{ASSOCIATE_LENGTH_MAX, AbortReason, P_DATA_LENGTH_ANNOUNCED, P_DATA_LENGTH_MAX, Rejection};
+pub use pdu::{
+    ASSOCIATE_LENGTH_MAX, AbortReason, P_DATA_LENGTH_ANNOUNCED, P_DATA_LENGTH_ANNOUNCED_MIN, P_DATA_LENGTH_MAX,
+    Rejection,
+};
 pub use quirk::{Quirk, Quirks};
 pub use request::{AssociationRequest, TITLES_LENGTH, UserInformation};
 pub use requestor::{Requestor, RequestorError, RequestorOptions, StoreAnswer, StoreRequest};

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use dicom_ul::pdu::{PresentationContextProposed, PresentationContextResult, PresentationContextResultReason};
 
-/// A UID and the name PS3.6 gives it.
+/// A UID and its name as in PS3.6, without the additions in brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Named {
     /// The UID.

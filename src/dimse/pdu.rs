@@ -11,6 +11,7 @@ use dicom_ul::pdu::{
 };
 use dicom_ul::write_pdu;
 
+use super::negotiation::AcceptedContext;
 use super::request::{AssociationRequest, TITLES_LENGTH};
 use super::{APPLICATION_CONTEXT_NAME, IMPLEMENTATION_VERSION_NAME, implementation_class_uid};
 
@@ -20,6 +21,8 @@ pub const ASSOCIATE_LENGTH_MAX: u32 = 256 * 1024;
 pub const P_DATA_LENGTH_MAX: u32 = 1024 * 1024;
 /// Longest P-DATA PDU body that is announced, and that is sent to a peer which sets no limit.
 pub const P_DATA_LENGTH_ANNOUNCED: u32 = 128 * 1024;
+/// Shortest P-DATA PDU body that may be announced: some peers refuse to send to less.
+pub const P_DATA_LENGTH_ANNOUNCED_MIN: u32 = 4096;
 /// Longest release, reject or abort body: four bytes by the standard, a little more is passed over.
 pub(super) const SHORT_LENGTH_MAX: u32 = 64;
 /// Smallest maximum length of a peer that leaves room for a fragment header and two bytes.
@@ -139,11 +142,14 @@ impl AbortReason {
 pub(super) fn encode_acceptance(
     request: &AssociationRequest,
     contexts: Vec<PresentationContextResult>,
+    accepted: &[AcceptedContext],
     maximum_length: u32,
 ) -> Result<Vec<u8>, dicom_ul::pdu::WriteError> {
     let mut user_variables = own_user_information(maximum_length);
     // We are only ever the provider of storage: the peer may be user, never provider (PS3.7 D.3.3.4).
-    user_variables.extend(request.user.roles.iter().map(|(sop_class, roles)| {
+    let is_accepted = |sop_class: &String| accepted.iter().any(|context| context.sop_class_uid == *sop_class);
+    let roles = request.user.roles.iter().filter(|(sop_class, _)| is_accepted(sop_class));
+    user_variables.extend(roles.map(|(sop_class, roles)| {
         let answer = RequestorRoles { scu: roles.scu, scp: false };
         UserVariableItem::ScuScpRoleSelectionSubItem(sop_class.clone(), answer)
     }));
@@ -223,7 +229,7 @@ mod tests {
         let mut body = vec![0, 1, 0, 0];
         body.extend((0..64).map(|byte| byte as u8));
         let request = AssociationRequest::parse(&body).unwrap();
-        let bytes = encode_acceptance(&request, vec![], 4096).unwrap();
+        let bytes = encode_acceptance(&request, vec![], &[], 4096).unwrap();
         assert_eq!(bytes[10..74], body[4..68]);
     }
 }

@@ -264,6 +264,14 @@ mod tests {
         assert_eq!(request.contexts[0].abstract_syntax, "1.2");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_follows_the_fixed_part_is_read_without_harm(variable: Vec<u8>) {
+            let request = AssociationRequest::parse(&body(b"A               ", b"B               ", &[variable]));
+            proptest::prop_assert!(request.is_some_and(|request| request.contexts.len() <= 256));
+        }
+    }
+
     #[test]
     fn a_body_without_the_fixed_part_is_no_request() {
         assert!(AssociationRequest::parse(&[0; 67]).is_none());

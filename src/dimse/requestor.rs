@@ -10,7 +10,7 @@ use std::io::{self, Seek, SeekFrom};
 use std::time::Duration;
 
 use dicom_ul::pdu::{AssociationRQ, Pdu, PresentationContextProposed};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
 
@@ -28,6 +28,8 @@ use crate::identity::{AeTitle, Uid};
 /// Most presentation contexts of one association: identifiers are odd and below 256.
 pub(super) const CONTEXTS_MAX: usize = 128;
 const FRAGMENT_HEADER: usize = 12;
+/// How long the A-ABORT of a peer is looked for after the line broke.
+const LAST_WORD_WAIT: Duration = Duration::from_millis(500);
 
 /// Why a request of ours failed.
 #[derive(Debug, thiserror::Error)]
@@ -272,12 +274,23 @@ impl Requestor {
             let (header, data) = self.buffer.split_at_mut(FRAGMENT_HEADER);
             header.copy_from_slice(&fragment_header(context, false, left == 0, part));
             let (data, _) = data.split_at_mut(part);
-            Connection::<TcpStream>::read_source(source, data).await.map_err(RequestorError::Object)?;
+            source.read_exact(data).await.map_err(RequestorError::Object)?;
             let (fragment, _) = self.buffer.split_at(FRAGMENT_HEADER + part);
-            self.connection.write(fragment).await?;
+            if let Err(error) = self.connection.write(fragment).await {
+                return Err(self.last_word(error).await.into());
+            }
             if left == 0 {
                 return Ok(());
             }
+        }
+    }
+
+    /// A peer that aborts closes the line, so our next write fails first; its A-ABORT may still lie there to be read.
+    async fn last_word(&mut self, error: WireError) -> WireError {
+        self.connection.enter(Phase::Answer, LAST_WORD_WAIT);
+        match self.connection.read_header().await {
+            Ok(header) if header.kind == pdu::ABORT => self.connection.read_abort(header).await,
+            _ => error,
         }
     }
 

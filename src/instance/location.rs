@@ -60,6 +60,11 @@ impl DataSetLocation {
         Ok(file)
     }
 
+    /// A reader of exactly the bytes of the data set.
+    pub fn open(&self) -> io::Result<impl Read + use<>> {
+        Ok(self.open_at(0)?.take(self.length))
+    }
+
     /// SHA-256 of the data set, read in blocks.
     pub fn sha256(&self) -> io::Result<[u8; 32]> {
         let mut reader = self.open_at(0)?.take(self.length);

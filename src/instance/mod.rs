@@ -9,7 +9,6 @@
 
 mod location;
 mod parse;
-/// DICOM files: preamble, meta information, and files that lack them.
 pub mod part10;
 mod scan;
 mod tags;

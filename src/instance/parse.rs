@@ -87,6 +87,23 @@ impl Instance {
         }
     }
 
+    /// Parses the first bytes of a data set of `total` bytes as received, deflated or not; for who must know to which
+    /// series an object belongs before all of it is at hand. Only what stands in `head` is there: of an object whose
+    /// header is longer, later attributes and frames are missing.
+    pub fn parse_head(head: &[u8], total: u64, transfer_syntax_uid: &Uid) -> Result<Instance, InstanceError> {
+        let declared = declared_encoding(transfer_syntax_uid);
+        if !is_deflated(transfer_syntax_uid) {
+            return build(head, scan::scan_head(head, total, declared)?);
+        }
+        let mut bytes = Vec::new();
+        // The end of a head that was cut stops the inflating with an error; what came out before it counts.
+        let ended = DeflateDecoder::new(head).take(HEADER_BYTES_MAX).read_to_end(&mut bytes);
+        let whole = ended.is_ok() && (bytes.len() as u64) < HEADER_BYTES_MAX && head.len() as u64 == total;
+        let total = if whole { bytes.len() as u64 } else { u64::MAX };
+        build(&bytes, scan::scan_head(&bytes, total, declared)?)
+    }
+
+    /// Parses a whole data set, or its beginning up to and with the header of Pixel Data, that is not deflated.
     /// Parses a whole data set, or its beginning up to and with the header of Pixel Data, as it came from the wire.
     pub fn parse(bytes: &[u8], transfer_syntax_uid: &Uid) -> Result<Instance, InstanceError> {
         let declared = declared_encoding(transfer_syntax_uid);

@@ -145,6 +145,16 @@ pub(crate) fn scan(bytes: &[u8], total: u64, declared: Encoding) -> Result<Optio
     walk.run()
 }
 
+/// Walks the beginning of a data set as far as it goes: what stands in `bytes`, whether or not Pixel Data is reached.
+pub(crate) fn scan_head(bytes: &[u8], total: u64, declared: Encoding) -> Result<Scanned, ScanError> {
+    let encoding = probe(bytes, declared);
+    let mut walk = Walk { bytes, total, position: 0, encoding, open: vec![Level::set(None, encoding, true)] };
+    match walk.run()? {
+        Some(scanned) => Ok(scanned),
+        None => Ok(walk.finish(None)),
+    }
+}
+
 /// The encoding that the first element shows, where it contradicts the declared one.
 fn probe(bytes: &[u8], declared: Encoding) -> Encoding {
     let Some(head) = bytes.get(..8) else { return declared };
@@ -231,18 +241,21 @@ impl Walk<'_> {
             match self.step()? {
                 Step::Go => {}
                 Step::More => return Ok(None),
-                Step::Done(pixel_data) => {
-                    while self.open.len() > 1 {
-                        self.close();
-                    }
-                    let elements = match self.open.pop().map(|level| level.kind) {
-                        Some(Kind::Set(elements)) => elements,
-                        _ => Elements::default(),
-                    };
-                    return Ok(Some(Scanned { elements, pixel_data, encoding: self.encoding }));
-                }
+                Step::Done(pixel_data) => return Ok(Some(self.finish(pixel_data))),
             }
         }
+    }
+
+    /// Closes what is open and hands out what was kept.
+    fn finish(&mut self, pixel_data: Option<PixelDataElement>) -> Scanned {
+        while self.open.len() > 1 {
+            self.close();
+        }
+        let elements = match self.open.pop().map(|level| level.kind) {
+            Some(Kind::Set(elements)) => elements,
+            _ => Elements::default(),
+        };
+        Scanned { elements, pixel_data, encoding: self.encoding }
     }
 
     /// Closes every container of defined length that ends here.

@@ -3,6 +3,8 @@
 //! Input: a `Volume` (native voxels), `Findings`. Output: [`Measurements`]: a value or a reason for every parameter.
 //! Definitions: `axial200`, `core3d`, `core`, `discs3` of the definition set; statistics on native voxels only.
 
+use crate::anatomy::Findings;
+use crate::volume::Volume;
 pub mod organ;
 pub mod statistics;
 pub mod vertebra;
@@ -137,4 +139,19 @@ pub struct Measurements {
     pub targets: Vec<TargetMeasurement>,
     /// Series-level checks that anatomy made possible (phase, reference tissues, noise).
     pub checks: Vec<Check>,
+}
+
+/// Measures all parameters of one volume.
+pub fn measure(volume: &Volume, findings: &Findings) -> Measurements {
+    let mut targets = Vec::new();
+    let (organs, checks) = organ::measure_organs(
+        volume,
+        &findings.liver,
+        &findings.spleen,
+        &findings.phase,
+        &findings.reference,
+        &volume.checks,
+    );
+    targets.extend(organs);
+    Measurements { targets, checks }
 }

@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(decimal(-0.000_000_01), "0");
         assert_eq!(decimal(0.78), "0.78");
         assert_eq!(decimal(-199.29), "-199.29");
-        assert!(decimal(-1234.567_891).len() <= 16);
+        assert!(decimal(-1_234.567_891).len() <= 16);
     }
 
     #[test]

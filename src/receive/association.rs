@@ -25,6 +25,10 @@ use crate::dimse::{
 };
 use crate::identity::Uid;
 
+/// Offered contexts, and syntaxes of each, that are logged when none is accepted.
+const CONTEXTS_LOGGED_MAX: usize = 16;
+const SYNTAXES_LOGGED_MAX: usize = 8;
+
 /// What every association shares.
 pub(super) struct Service<S> {
     pub(super) options: Options,
@@ -261,6 +265,10 @@ impl<S: Storage> Association<'_, S> {
             command.sop_class_uid.clone_from(&accepted.sop_class_uid);
         } else if command.sop_class_uid != accepted.sop_class_uid {
             self.connection.note(Quirk::AffectedClassDiffers);
+            if !self.contexts.iter().any(|accepted| accepted.sop_class_uid == command.sop_class_uid) {
+                let comment = "Affected SOP Class was not accepted on this association";
+                return Err(Refusal::new(StoreStatus::SopClassNotSupported, comment));
+            }
         }
         let uid = |text: &str, what: &str, status| {
             Uid::parse(text).map_err(|_| Refusal::new(status, &format!("{what} is missing or not a UID")))
@@ -286,11 +294,25 @@ impl<S: Storage> Association<'_, S> {
             let offered: Vec<String> = request
                 .contexts
                 .iter()
-                .map(|context| format!("{} in {}", context.abstract_syntax, context.transfer_syntaxes.join(" or ")))
+                .take(CONTEXTS_LOGGED_MAX)
+                .map(|context| {
+                    format!(
+                        "{} in {}",
+                        context.abstract_syntax,
+                        context
+                            .transfer_syntaxes
+                            .iter()
+                            .take(SYNTAXES_LOGGED_MAX)
+                            .cloned()
+                            .collect::<Vec<_>>()
+                            .join(" or ")
+                    )
+                })
                 .collect();
             tracing::warn!(
                 association = %self.opening.association,
                 calling = self.opening.calling,
+                contexts = request.contexts.len(),
                 offered = offered.join("; "),
                 "no presentation context accepted"
             );

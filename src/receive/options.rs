@@ -62,7 +62,7 @@ pub struct Options {
     pub timeouts: Timeouts,
     /// How long messages under way may take to end after a shutdown is asked for.
     pub shutdown: Duration,
-    /// Longest P-DATA PDU that is announced, in bytes.
+    /// Longest P-DATA PDU that is announced, in bytes: 4 KiB to 1 MiB.
     pub max_pdu_length: u32,
 }
 

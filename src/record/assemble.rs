@@ -18,6 +18,8 @@ use crate::measure::Measurements;
 use crate::measure::Outcome;
 use crate::measure::TargetMeasurement;
 use crate::units;
+use crate::volume::AcquisitionEntry;
+use crate::volume::Geometry;
 use crate::volume::Volume;
 
 /// What every record starts from, with or without a volume.
@@ -72,6 +74,13 @@ impl Record {
             volume_digest: None,
             configuration_digest: inputs.configuration_digest,
         }
+    }
+
+    /// Adds what is known of the chosen stack of a series without a volume: its attributes and where it lies.
+    pub fn with_stack(mut self, acquisition: Vec<AcquisitionEntry>, geometry: Option<Geometry>) -> Record {
+        self.acquisition = acquisition;
+        self.geometry = geometry;
+        self
     }
 }
 

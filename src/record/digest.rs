@@ -41,14 +41,21 @@ pub fn volume_digest(volume: &Volume) -> String {
     }
     let mut bytes = Vec::new();
     for k in 0..slices {
-        bytes.clear();
         match &volume.voxels {
-            Voxels::Int16(grid) => bytes.extend(grid.slice(k).iter().flat_map(|hu| hu.to_le_bytes())),
-            Voxels::Float32(grid) => bytes.extend(grid.slice(k).iter().flat_map(|hu| hu.to_le_bytes())),
+            Voxels::Int16(grid) => little_endian(grid.slice(k), i16::to_le_bytes, &mut bytes),
+            Voxels::Float32(grid) => little_endian(grid.slice(k), f32::to_le_bytes, &mut bytes),
         }
         digest.update(&bytes);
     }
     hex(&digest.finalize())
+}
+
+/// The bytes of one slice in place of `bytes`; fixed chunks let this run at the speed of a copy.
+fn little_endian<T: Copy, const N: usize>(values: &[T], to_bytes: impl Fn(T) -> [u8; N], bytes: &mut Vec<u8>) {
+    bytes.resize(values.len() * N, 0);
+    for (chunk, &value) in bytes.chunks_exact_mut(N).zip(values) {
+        chunk.copy_from_slice(&to_bytes(value));
+    }
 }
 
 fn line(values: &[f64], decimals: u32) -> String {
@@ -59,6 +66,9 @@ fn line(values: &[f64], decimals: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grid::Grid;
+    use crate::volume::ContrastTags;
+    use crate::volume::Geometry;
 
     #[test]
     fn arrival_order_does_not_reach_the_instances_digest() {
@@ -67,5 +77,47 @@ mod tests {
         assert_eq!(forwards, instances_digest([(&b, "bb"), (&a, "aa")]));
         assert_ne!(forwards, instances_digest([(&a, "bb"), (&b, "aa")]));
         assert_eq!(forwards, hex(&Sha256::digest(b"1.2.3 aa\n1.2.4 bb\n")));
+    }
+
+    fn volume() -> Volume {
+        let positions_mm = vec![0.0, 2.5];
+        let geometry = Geometry {
+            shape: [2, 2, 2],
+            origins_mm: positions_mm.iter().map(|&z| [-1.0, -2.0, z]).collect(),
+            row_direction: [1.0, 0.0, 0.0],
+            column_direction: [0.0, 1.0, 0.0],
+            normal: [0.0, 0.0, 1.0],
+            row_spacing_mm: 0.7,
+            column_spacing_mm: 0.7,
+            positions_mm,
+            slice_spacing_mm: 2.5,
+        };
+        Volume {
+            voxels: Voxels::Int16(Grid { shape: [2, 2, 2], data: (-4..4).collect() }),
+            geometry,
+            slices: Vec::new(),
+            slice_thickness_mm: 2.5,
+            largest_hu: 3071.0,
+            tube_voltage_kv: None,
+            acquisition: Vec::new(),
+            contrast: ContrastTags::default(),
+            checks: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_volume_digest_sees_voxels_and_geometry_and_nothing_else() {
+        let plain = volume_digest(&volume());
+        let header = "2 2 2\n0.7 0.7\n1 0 0\n0 1 0\n-1 -2 0\n-1 -2 2.5\n";
+        let voxels: Vec<u8> = (-4i16..4).flat_map(i16::to_le_bytes).collect();
+        assert_eq!(plain, hex(&Sha256::digest([header.as_bytes(), &voxels].concat())));
+        let mut other = volume();
+        other.tube_voltage_kv = Some(120.0);
+        assert_eq!(plain, volume_digest(&other));
+        other.geometry.origins_mm[1][2] = 2.6;
+        assert_ne!(plain, volume_digest(&other));
+        let mut other = volume();
+        other.voxels = Voxels::Int16(Grid { shape: [2, 2, 2], data: (-3..5).collect() });
+        assert_ne!(plain, volume_digest(&other));
     }
 }

@@ -7,6 +7,8 @@
 mod assemble;
 mod digest;
 
+use std::collections::BTreeMap;
+
 use crate::anatomy::Certainty;
 use crate::anatomy::NumberingBasis;
 use crate::checks::Check;
@@ -14,6 +16,8 @@ use crate::codes::Analysis;
 use crate::codes::Level;
 use crate::codes::Phase;
 use crate::identity::Uid;
+use crate::identity::hex;
+use crate::instance::SeriesInstance;
 use crate::measure::TargetMeasurement;
 use crate::volume::AcquisitionEntry;
 use crate::volume::Geometry;
@@ -80,4 +84,32 @@ pub struct LevelIdentification {
     pub evidence: Vec<&'static str>,
     /// Named levels with the centre of the body (LPS, mm), cranial to caudal; empty when ambiguous.
     pub levels: Vec<(Level, [f64; 3])>,
+}
+
+impl Source {
+    /// The source of received instances, of which there must be one at least. The SOP class is the most frequent one
+    /// (of equals the one with the smaller UID); study and frame of reference are those of the instance with the smallest
+    /// SOP Instance UID, so that the order of arrival does not matter.
+    pub fn of(instances: &[SeriesInstance]) -> Source {
+        let mut sorted: Vec<&SeriesInstance> = instances.iter().collect();
+        sorted.sort_by(|a, b| a.instance.sop_instance_uid.cmp(&b.instance.sop_instance_uid));
+        let mut classes: BTreeMap<&Uid, usize> = BTreeMap::new();
+        for one in &sorted {
+            *classes.entry(&one.instance.sop_class_uid).or_default() += 1;
+        }
+        let most = classes.values().copied().max().unwrap_or(0);
+        let class = classes.iter().find(|(_, count)| **count == most).map(|(class, _)| (*class).clone());
+        let digests: Vec<String> = sorted.iter().map(|one| hex(&one.sha256)).collect();
+        let lines = sorted.iter().zip(&digests).map(|(one, digest)| (&one.instance.sop_instance_uid, digest.as_str()));
+        let first = sorted.first().map(|one| &one.instance);
+        Source {
+            study_instance_uid: first.map(|one| one.study_instance_uid.clone()),
+            series_instance_uid: first
+                .map_or_else(|| Uid::derive(&["no instance"]), |one| one.series_instance_uid.clone()),
+            frame_of_reference_uid: first.and_then(|one| one.frame_of_reference_uid.clone()),
+            sop_class_uid: class.unwrap_or_else(|| Uid::derive(&["no instance"])),
+            instance_count: sorted.len(),
+            instances_digest: instances_digest(lines),
+        }
+    }
 }

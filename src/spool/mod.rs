@@ -6,8 +6,9 @@
 //! Errors: [`SpoolError`]. A record counts only when its prefix, its trailer and (in a segment that was not closed in
 //! good order) its SHA-256 agree; everything else in a file is reported as [`Damage`] and stops nothing.
 //!
-//! One thread appends the records of all associations to one preallocated segment and flushes once per group; an object
-//! longer than `object_memory_bytes` streams into a file of its own. The form of the files stands in `record.rs`.
+//! A few threads append the records of all associations, each to a preallocated segment of its own, and flush once per
+//! group; an object longer than `object_memory_bytes` streams into a file of its own. The form of the files stands in
+//! `record.rs`.
 //! Limits: one process per folder; the fields of [`Options`].
 
 mod entry;
@@ -25,7 +26,9 @@ use std::fs::TryLockError;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
@@ -56,6 +59,7 @@ use record::Kind;
 use record::append_trailer;
 use writer::Append;
 use writer::Placed;
+use writer::Waiting;
 
 /// What must have happened before an object counts as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +75,10 @@ pub enum Mode {
 pub struct Options {
     /// Length of a shared segment.
     pub segment_bytes: u64,
-    /// Time the writer waits for further records before it begins a group, microseconds. Zero is right where several
+    /// Threads that append, each to a segment of its own. A disk serves several flushes at once better than one after
+    /// another; the second thread begins only when the first is busy.
+    pub writers: usize,
+    /// Time a writer waits for further records before it begins a group, microseconds. Zero is right where several
     /// associations push at once: records gather while the disk is busy with the group before.
     pub group_delay_us: u64,
     /// What counts as stored.
@@ -90,6 +97,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             segment_bytes: 256 << 20,
+            writers: 4,
             group_delay_us: 0,
             mode: Mode::Flush,
             object_memory_bytes: 1 << 20,
@@ -208,37 +216,49 @@ impl Spool {
         }
     }
 
-    /// Waits for the records that were handed over, seals the active segment and takes no more. Blocks.
+    /// Waits for the records that were handed over, seals the active segments and takes no more. Blocks.
     pub fn close(&self) {
         self.queue.close();
     }
 
     async fn append(&self, kind: Kind, header: Vec<u8>, payload: Vec<u8>) -> Result<Placed, SpoolError> {
-        let (append, answer) = small_record(kind, header, payload)?;
-        let queue = self.queue.sender().ok_or(SpoolError::Closed)?;
+        let (body, payload_length) = small_body(payload)?;
+        self.append_body(kind, header, body, payload_length).await
+    }
+
+    async fn append_body(
+        &self,
+        kind: Kind,
+        header: Vec<u8>,
+        body: Vec<u8>,
+        payload_length: u64,
+    ) -> Result<Placed, SpoolError> {
+        let (queue, waiting) = self.queue.shortest().ok_or(SpoolError::Closed)?;
+        let (reply, answer) = oneshot::channel();
+        let append = Append { kind, header, payload_length, body, reply, waiting };
         queue.send(append).await.map_err(|_| SpoolError::Closed)?;
         answer.await.map_err(|_| SpoolError::Closed)?
     }
 
     fn append_blocking(&self, kind: Kind, header: Vec<u8>, payload: Vec<u8>) -> Result<Placed, SpoolError> {
-        let (append, answer) = small_record(kind, header, payload)?;
-        let queue = self.queue.sender().ok_or(SpoolError::Closed)?;
+        let (body, payload_length) = small_body(payload)?;
+        let (queue, waiting) = self.queue.shortest().ok_or(SpoolError::Closed)?;
+        let (reply, answer) = oneshot::channel();
+        let append = Append { kind, header, payload_length, body, reply, waiting };
         queue.blocking_send(append).map_err(|_| SpoolError::Closed)?;
         answer.blocking_recv().map_err(|_| SpoolError::Closed)?
     }
 }
 
-type Answer = oneshot::Receiver<Result<Placed, SpoolError>>;
-
-fn small_record(kind: Kind, header: Vec<u8>, mut body: Vec<u8>) -> Result<(Append, Answer), SpoolError> {
+/// Payload with its trailer, and the payload's length.
+fn small_body(mut body: Vec<u8>) -> Result<(Vec<u8>, u64), SpoolError> {
     let payload_length = body.len() as u64;
     if payload_length > recovery::NOTE_LENGTH_MAX {
         return Err(SpoolError::ObjectTooLarge { limit_bytes: recovery::NOTE_LENGTH_MAX });
     }
     let sha256 = Sha256::digest(&body).into();
     append_trailer(&mut body, payload_length, &sha256);
-    let (reply, answer) = oneshot::channel();
-    Ok((Append { kind, header, payload_length, body, reply }, answer))
+    Ok((body, payload_length))
 }
 
 fn encode_note(note: &Note) -> Result<(Vec<u8>, Vec<u8>), SpoolError> {
@@ -266,33 +286,50 @@ fn lock(dir: &Path) -> Result<File, SpoolError> {
     }
 }
 
-/// The way to the writer thread; closing it ends the thread.
+/// The ways to the writer threads; closing them ends the threads.
 struct Queue {
-    sender: Mutex<Option<mpsc::Sender<Append>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    lanes: Mutex<Vec<Lane>>,
+}
+
+struct Lane {
+    sender: mpsc::Sender<Append>,
+    waiting: Arc<AtomicUsize>,
+    thread: JoinHandle<()>,
 }
 
 impl Queue {
     fn start(ground: Arc<Ground>, lock: File) -> Result<Queue, SpoolError> {
-        let (sender, receiver) = mpsc::channel(writer::QUEUE_RECORDS_MAX);
-        let dir = ground.dir.clone();
-        let run = move || {
-            writer::run(ground, receiver);
-            drop(lock);
-        };
-        let spawned = std::thread::Builder::new().name("spool-writer".to_owned()).spawn(run);
-        let thread = spawned.map_err(|error| SpoolError::io("start writer", &dir, error))?;
-        Ok(Queue { sender: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+        let lock = Arc::new(lock);
+        let queue = Queue { lanes: Mutex::new(Vec::new()) };
+        for number in 0..ground.options.writers.max(1) {
+            let (sender, receiver) = mpsc::channel(writer::QUEUE_RECORDS_MAX);
+            let (lane_ground, lane_lock) = (ground.clone(), lock.clone());
+            let run = move || {
+                writer::run(lane_ground, receiver);
+                drop(lane_lock);
+            };
+            let spawned = std::thread::Builder::new().name(format!("spool-writer-{number}")).spawn(run);
+            let thread = spawned.map_err(|error| SpoolError::io("start writer", &ground.dir, error))?;
+            queue.lanes().push(Lane { sender, waiting: Arc::default(), thread });
+        }
+        Ok(queue)
     }
 
-    fn sender(&self) -> Option<mpsc::Sender<Append>> {
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn lanes(&self) -> MutexGuard<'_, Vec<Lane>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The writer with the fewest records before it, the first of equals; `None` when the spool is closed.
+    fn shortest(&self) -> Option<(mpsc::Sender<Append>, Waiting)> {
+        let lanes = self.lanes();
+        let lane = lanes.iter().min_by_key(|lane| lane.waiting.load(Ordering::Relaxed))?;
+        Some((lane.sender.clone(), Waiting::count(&lane.waiting)))
     }
 
     fn close(&self) {
-        drop(self.sender.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        let lanes = std::mem::take(&mut *self.lanes());
+        let threads: Vec<_> = lanes.into_iter().map(|lane| lane.thread).collect();
+        for thread in threads {
             // A writer that ended by itself has already answered everyone.
             let _ = thread.join();
         }

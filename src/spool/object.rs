@@ -1,6 +1,6 @@
 //! One object on its way into the spool.
 //!
-//! Up to `object_memory_bytes` it is gathered in memory and goes to the group writer in one piece. What is longer
+//! Up to `object_memory_bytes` it is gathered in memory and goes to a group writer in one piece. What is longer
 //! streams into a file of its own, which gets its name only when it is whole and flushed.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,6 @@ use std::sync::atomic::Ordering;
 
 use sha2::Digest;
 use sha2::Sha256;
-use tokio::sync::oneshot;
 
 use super::Spool;
 use super::entry::Durable;
@@ -36,7 +35,6 @@ use super::record::file_head;
 use super::record::pad_header;
 use super::recovery::partial_path;
 use super::recovery::segment_path;
-use super::writer::Append;
 use super::writer::Placed;
 use crate::instance::DataSetLocation;
 
@@ -132,11 +130,7 @@ impl ObjectWriter {
         let mut body = std::mem::take(&mut self.head);
         let payload_length = body.len() as u64;
         append_trailer(&mut body, payload_length, &sha256);
-        let (reply, answer) = oneshot::channel();
-        let append = Append { kind: Kind::Instance, header, payload_length, body, reply };
-        let queue = self.spool.queue.sender().ok_or(SpoolError::Closed)?;
-        queue.send(append).await.map_err(|_| SpoolError::Closed)?;
-        answer.await.map_err(|_| SpoolError::Closed)?
+        self.spool.append_body(Kind::Instance, header, body, payload_length).await
     }
 
     fn gather(&mut self, bytes: &[u8], memory: usize) {

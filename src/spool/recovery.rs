@@ -25,7 +25,9 @@ use super::record::Prefix;
 use super::retention::RELEASED;
 use super::retention::released_positions;
 use super::scan::Damage;
+use super::scan::DamageKind;
 use super::scan::Found;
+use super::scan::Reader;
 use super::scan::Scan;
 use super::scan::Verify;
 use super::scan::digest;
@@ -37,6 +39,9 @@ use crate::instance::DataSetLocation;
 /// Longest payload of a note or an association's history that is read back.
 pub(super) const NOTE_LENGTH_MAX: u64 = 16 << 20;
 
+/// Segments that are open at once while instances are read.
+const OPEN_SEGMENTS_MAX: usize = 16;
+
 const SEGMENT_ENDING: &str = ".segment";
 const OBJECT_ENDING: &str = ".object";
 const PARTIAL_ENDING: &str = ".part";
@@ -44,14 +49,61 @@ const PARTIAL_ENDING: &str = ".part";
 /// All that the spool holds, in the order in which it was committed.
 #[derive(Debug, Default)]
 pub struct Recovery {
-    /// Instances that were not released, each with its proof.
-    pub instances: Vec<(StoredInstance, Durable)>,
+    instances: Vec<Kept>,
     /// Histories of associations.
     pub associations: Vec<AssociationRecord>,
     /// Notes of the node.
     pub notes: Vec<Note>,
     /// What could not be read.
     pub damage: Vec<Damage>,
+}
+
+/// One instance record that was not released.
+#[derive(Debug)]
+struct Kept {
+    ordinal: u64,
+    position: Position,
+    path: Arc<Path>,
+}
+
+impl Recovery {
+    /// How many instances are there that were not released.
+    pub fn instance_count(&self) -> usize {
+        self.instances.len()
+    }
+
+    /// The instances that were not released, each with its proof, in the order in which they were committed. Read from
+    /// disk one by one: a start that does not need them does not hold them.
+    pub fn instances(&self) -> impl Iterator<Item = Result<(StoredInstance, Durable), SpoolError>> {
+        let mut readers = BTreeMap::new();
+        self.instances.iter().map(move |kept| {
+            let stored = kept.read(&mut readers)?;
+            let durable = Durable::new(stored.position);
+            Ok((stored, durable))
+        })
+    }
+}
+
+impl Kept {
+    fn read(&self, readers: &mut BTreeMap<u64, Reader>) -> Result<StoredInstance, SpoolError> {
+        let failed = |error| SpoolError::io("read", &self.path, error);
+        let Position { segment, offset } = self.position;
+        if !readers.contains_key(&segment) {
+            if readers.len() >= OPEN_SEGMENTS_MAX {
+                readers.pop_first();
+            }
+            readers.insert(segment, Reader::open(&self.path, segment).map_err(failed)?);
+        }
+        let found = match readers.get_mut(&segment) {
+            Some(reader) => reader.record(offset).map_err(failed)?,
+            None => None,
+        };
+        found.and_then(|found| stored_instance(&found, &self.path)).ok_or_else(|| SpoolError::Damaged {
+            path: self.path.to_path_buf(),
+            offset,
+            found: "its description cannot be read",
+        })
+    }
 }
 
 /// What the rest of the spool goes on with.
@@ -93,13 +145,18 @@ pub(super) fn recover(dir: &Path, options: &Options) -> Result<Recovered, SpoolE
         }
         let ordinal = scanned.found.last().map_or(0, |found| found.prefix.ordinal);
         next_ordinal = next_ordinal.max(ordinal + 1);
+        let mut live = BTreeSet::new();
+        if scanned.damage.iter().any(|damage| damage.kind != DamageKind::TornTail) {
+            // What is damaged may still be of use to somebody: its file is not removed.
+            live.insert(u64::MAX);
+        }
         gathered.take(scanned, &path)?;
-        segments.insert(number, Segment { path, large, sealed: true, live: BTreeSet::new() });
+        segments.insert(number, Segment { path, large, sealed: true, live });
     }
     let recovery = gathered.into_recovery();
-    for (stored, _) in &recovery.instances {
-        if let Some(segment) = segments.get_mut(&stored.position.segment) {
-            segment.live.insert(stored.position.offset);
+    for Kept { position, .. } in &recovery.instances {
+        if let Some(segment) = segments.get_mut(&position.segment) {
+            segment.live.insert(position.offset);
         }
     }
     Ok(Recovered { recovery, segments, next_number, next_ordinal })
@@ -139,7 +196,7 @@ fn close_segment(path: &Path, number: u64, scanned: &Scan) -> io::Result<()> {
 /// Records of all files, still with their ordinals.
 #[derive(Default)]
 struct Gathered {
-    instances: Vec<(u64, StoredInstance)>,
+    instances: Vec<Kept>,
     associations: Vec<(u64, AssociationRecord)>,
     notes: Vec<(u64, Note)>,
     released: BTreeSet<Position>,
@@ -154,7 +211,12 @@ impl Gathered {
             let ordinal = found.prefix.ordinal;
             let taken = match found.prefix.kind {
                 Kind::Seal => continue,
-                Kind::Instance => stored_instance(&found, path).map(|stored| self.instances.push((ordinal, stored))),
+                Kind::Instance => {
+                    let Prefix { segment, offset, .. } = found.prefix;
+                    let position = Position { segment, offset };
+                    self.instances.push(Kept { ordinal, position, path: path.clone() });
+                    Some(())
+                }
                 Kind::Association => {
                     let payload = payload(&mut file, path, &found)?;
                     payload
@@ -179,12 +241,12 @@ impl Gathered {
     }
 
     fn into_recovery(mut self) -> Recovery {
-        self.instances.sort_by_key(|(ordinal, stored)| (*ordinal, stored.position));
+        self.instances.retain(|kept| !self.released.contains(&kept.position));
+        self.instances.sort_by_key(|kept| (kept.ordinal, kept.position));
         self.associations.sort_by_key(|(ordinal, _)| *ordinal);
         self.notes.sort_by_key(|(ordinal, _)| *ordinal);
-        let kept = self.instances.into_iter().filter(|(_, stored)| !self.released.contains(&stored.position));
         Recovery {
-            instances: kept.map(|(_, stored)| (stored.clone(), Durable::new(stored.position))).collect(),
+            instances: self.instances,
             associations: self.associations.into_iter().map(|(_, record)| record).collect(),
             notes: self.notes.into_iter().map(|(_, note)| note).collect(),
             damage: self.damage,
@@ -230,7 +292,7 @@ fn unreadable(found: &Found, path: &Path) -> Damage {
         path: path.to_owned(),
         offset: found.prefix.offset,
         length: found.prefix.end() - found.prefix.offset,
-        kind: super::DamageKind::Payload,
+        kind: DamageKind::Payload,
         sop_instance_uid: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Giving space back: a segment goes when none of its instances is needed any more.
 
 use std::fs::File;
+use std::io;
 
 use super::Spool;
 use super::entry::Note;
@@ -48,7 +49,13 @@ impl Spool {
         if !large {
             self.carry_notes(number, &path)?;
         }
-        std::fs::remove_file(&path).map_err(|error| SpoolError::io("remove segment", &path, error))?;
+        match std::fs::remove_file(&path) {
+            // Two workers may release at once; one of them is first.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(SpoolError::io("remove segment", &path, error));
+            }
+            _ => {}
+        }
         self.ground.segments().remove(&number);
         Ok(())
     }

@@ -139,7 +139,8 @@ fn read_seal(bytes: &[u8], number: u64, offset: u64) -> Option<u64> {
     (seal.records_end <= offset).then_some(seal.records_end)
 }
 
-struct Reader {
+/// A segment that is read record by record.
+pub(super) struct Reader {
     file: File,
     number: u64,
     end: u64,
@@ -155,6 +156,19 @@ struct Gap {
 }
 
 impl Reader {
+    /// Opens segment file `number` for reading single records.
+    pub(super) fn open(path: &Path, number: u64) -> io::Result<Reader> {
+        let file = File::open(path)?;
+        let end = file.metadata()?.len();
+        Ok(Reader { file, number, end, verify: false, window_start: 0, window: Vec::new() })
+    }
+
+    /// The record at `offset`, its payload not digested.
+    pub(super) fn record(&mut self, offset: u64) -> io::Result<Option<Found>> {
+        let Some((prefix, header)) = self.description(offset)? else { return Ok(None) };
+        Ok(self.content(&prefix)?.ok().map(|sha256| Found { prefix, header, sha256 }))
+    }
+
     fn run(mut self, path: &Path, mut scan: Scan) -> io::Result<Scan> {
         let damage = |offset: u64, end: u64, kind, sop_instance_uid| Damage {
             path: path.to_owned(),

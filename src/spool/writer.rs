@@ -1,4 +1,4 @@
-//! The one thread that appends to the active segment.
+//! A thread that appends to its active segment.
 //!
 //! It takes all waiting records, writes them, flushes once, and only then tells every one of them that it is durable.
 //! While it flushes, the next group gathers: the more associations push, the fewer flushes one object costs.
@@ -9,6 +9,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -44,6 +45,24 @@ pub(super) struct Append {
     /// Payload, trailer and padding.
     pub(super) body: Vec<u8>,
     pub(super) reply: oneshot::Sender<Result<Placed, SpoolError>>,
+    /// Counts among the records before the writer until it is answered.
+    pub(super) waiting: Waiting,
+}
+
+/// One record in the count of those that wait for a writer.
+pub(super) struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    pub(super) fn count(waiting: &Arc<AtomicUsize>) -> Waiting {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(waiting.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Where a record lies.
@@ -101,7 +120,7 @@ impl GroupWriter {
         for append in group {
             let result = self.place(&append, &mut unsynced);
             self.ground.give_buffer(append.body);
-            placed.push((append.reply, result));
+            placed.push((append.reply, append.waiting, result));
         }
         let synced = self.sync_active();
         if let (Err(_), Some(active)) = (&synced, &self.active) {
@@ -109,7 +128,7 @@ impl GroupWriter {
             // After a failed flush the system may have dropped the pages: nothing more goes into this segment.
             self.leave_active();
         }
-        for (reply, result) in placed {
+        for (reply, waiting, result) in placed {
             let answer = result.and_then(|placed| {
                 if !unsynced.contains(&placed.position.segment) {
                     return Ok(placed);
@@ -118,6 +137,7 @@ impl GroupWriter {
                 Err(synced.as_ref().err().map_or(SpoolError::Closed, SpoolError::repeat))
             });
             // A sender that has gone away keeps its record: it was whole when it was handed over.
+            drop(waiting);
             let _ = reply.send(answer);
         }
         self.ground.groups.fetch_add(1, Ordering::Relaxed);

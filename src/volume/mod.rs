@@ -11,7 +11,6 @@ mod decode;
 mod encapsulated;
 #[cfg(test)]
 mod fixture;
-/// Resampling onto isotropic grids along the patient's axes.
 pub mod resample;
 mod rescale;
 mod stack;

@@ -6,4 +6,5 @@
 pub mod preview;
 /// RSIF documents of the node's profile.
 pub mod rsif;
+/// Checking of RSIF documents, ours and others'.
 pub mod validate;

@@ -1,5 +1,7 @@
 //! What was acknowledged is there after any stop: kill at random moments, full disk; and how fast that is.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -105,7 +107,7 @@ fn pushing_child() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (spool, recovery) = Spool::open(&dir.join("spool"), options()).unwrap();
-        let catalogue = open_catalogue(&dir, recovery);
+        let catalogue = open_catalogue(&dir, &recovery);
         let tasks: Vec<_> = (0..TASKS)
             .map(|task| {
                 let (spool, catalogue) = (spool.clone(), catalogue.clone());
@@ -126,10 +128,11 @@ fn pushing_child() {
     });
 }
 
-fn open_catalogue(dir: &Path, recovery: Recovery) -> Catalogue {
+fn open_catalogue(dir: &Path, recovery: &Recovery) -> Catalogue {
     let (catalogue, rebuild) = Catalogue::open(&dir.join("index"), &dir.join("spool")).unwrap();
     if rebuild.is_needed() {
-        for (stored, durable) in recovery.instances {
+        for recovered in recovery.instances() {
+            let (stored, durable) = recovered.unwrap();
             catalogue.enter(&stored, durable).unwrap();
         }
     }
@@ -178,9 +181,10 @@ fn push_and_kill(dir: &Path, round: u64) -> Vec<String> {
 fn check(dir: &Path, acknowledged: &[String]) {
     let (spool, recovery) = Spool::open(&dir.join("spool"), options()).unwrap();
     let mut found: BTreeMap<String, StoredInstance> = BTreeMap::new();
-    for (stored, _) in &recovery.instances {
+    for recovered in recovery.instances() {
+        let (stored, _durable) = recovered.unwrap();
         let uid = stored.header.sop_instance_uid.as_str().to_owned();
-        assert!(found.insert(uid.clone(), stored.clone()).is_none(), "{uid} is there twice");
+        assert!(found.insert(uid.clone(), stored).is_none(), "{uid} is there twice");
     }
     for uid in acknowledged {
         let stored = found.get(uid).unwrap_or_else(|| panic!("{uid} was acknowledged and is gone"));
@@ -188,7 +192,7 @@ fn check(dir: &Path, acknowledged: &[String]) {
     }
     // A kill leaves at most what was under way: nothing in the middle of a segment.
     assert!(recovery.damage.iter().all(|damage| damage.kind == resetray::spool::DamageKind::TornTail));
-    let catalogue = open_catalogue(dir, recovery);
+    let catalogue = open_catalogue(dir, &recovery);
     assert_eq!(catalogue.count(&series()).unwrap(), found.len() as u64);
     for uid in acknowledged {
         let stored = &found[uid];
@@ -231,7 +235,7 @@ fn filling_child() {
         kept.push(try_store(&spool, "1.7.1000").await.unwrap());
     });
     let (spool, recovery) = Spool::open(&dir.join("spool"), small).unwrap();
-    let found: Vec<_> = recovery.instances.iter().map(|(stored, _)| stored.clone()).collect();
+    let found: Vec<_> = recovery.instances().map(|recovered| recovered.unwrap().0).collect();
     assert_eq!(found, kept);
     assert!(kept.iter().all(|stored| spool.verify(stored).is_ok()));
     assert!(recovery.damage.is_empty(), "{:?}", recovery.damage);
@@ -266,14 +270,63 @@ fn a_full_disk_refuses_and_loses_nothing() {
     assert!(output.status.success() && text.contains("full disk survived"), "{text}");
 }
 
+/// Receives one long object and tells how far its memory grew. Alone it does nothing.
+#[test]
+fn streaming_child() {
+    let Some((dir, _)) = task_of_child() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (spool, _) = Spool::open(&dir.join("spool"), options()).unwrap();
+    let piece = vec![7; 128 << 10];
+    let before = peak_kib();
+    let stored = runtime.block_on(async {
+        let mut object = spool.begin(header("1.2.3", 0));
+        for _ in 0..LONG_OBJECT_PIECES {
+            object.write(&piece).await.unwrap();
+        }
+        assert_eq!(object.head().len(), 1 << 20);
+        object.commit(parsed()).await.unwrap().1
+    });
+    assert_eq!(stored.location.length, LONG_OBJECT_PIECES * piece.len() as u64);
+    spool.verify(&stored).unwrap();
+    println!("\ngrew by {} KiB", peak_kib() - before);
+}
+
+/// Pieces of 128 KiB of the long object: 160 MiB.
+const LONG_OBJECT_PIECES: u64 = 1280;
+
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn a_long_object_is_received_in_bounded_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = child("durability::streaming_child", dir.path(), 0).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let grew = text.lines().find_map(|line| line.strip_prefix("grew by ")?.strip_suffix(" KiB")?.parse::<u64>().ok());
+    let grew = grew.unwrap_or_else(|| panic!("{text}"));
+    println!("memory for an object of 160 MiB: {grew} KiB");
+    // 1 MiB head, 256 KiB for writing, 1 MiB for verifying, a thread, and what the allocator keeps.
+    assert!(grew <= 4096, "{grew} KiB");
+}
+
 #[test]
 #[ignore = "a measurement: cargo test --test it durability::throughput -- --ignored --nocapture"]
 fn throughput() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    for (mode, name) in [(Mode::Flush, "flush"), (Mode::Write, "write")] {
+    let cases = [
+        (Mode::Flush, "flush", 1),
+        (Mode::Flush, "flush", 2),
+        (Mode::Flush, "flush", 4),
+        (Mode::Flush, "flush", 8),
+        (Mode::Write, "write", 4),
+    ];
+    for (mode, name, writers) in cases {
         for tasks in [1, 8] {
             let dir = tempfile::tempdir_in(".").unwrap();
-            let options = Options { mode, free_space_min_bytes: 0, ..Options::default() };
+            let options = Options { mode, writers, free_space_min_bytes: 0, ..Options::default() };
             let (spool, _) = Spool::open(dir.path(), options).unwrap();
             let before = cpu_seconds();
             let began = Instant::now();
@@ -282,7 +335,7 @@ fn throughput() {
             let wall = began.elapsed().as_secs_f64();
             let groups = spool.figures().groups;
             println!(
-                "{name}, {tasks} tasks: {:.0} instances/s, {:.0} MB/s, {groups} groups, {:.2} s CPU per 1000",
+                "{name}, {writers} writers, {tasks} tasks: {:.0} instances/s, {:.0} MB/s, {groups} groups, {:.2} s CPU per 1000",
                 stored as f64 / wall,
                 stored as f64 * CT_BYTES as f64 / wall / 1e6,
                 (cpu_seconds() - before) * 1000.0 / stored as f64,
@@ -314,6 +367,58 @@ async fn push(spool: &Spool, tasks: u64, each: u64) -> u64 {
     tasks * each
 }
 
+#[test]
+#[ignore = "a measurement: cargo test --release --test it durability::start -- --ignored --nocapture"]
+fn start_with_100_000_instances() {
+    let dir = tempfile::tempdir_in(".").unwrap();
+    let spool_dir = dir.path().join("spool");
+    let options = Options { mode: Mode::Write, free_space_min_bytes: 0, ..Options::default() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (spool, _) = Spool::open(&spool_dir, options.clone()).unwrap();
+    runtime.block_on(async {
+        let tasks = (0..TASKS).map(|task| {
+            let spool = spool.clone();
+            tokio::spawn(async move {
+                for number in 0..100_000 / TASKS {
+                    let mut object = spool.begin(header(&format!("1.2.840.113619.2.1.{task}.{number}"), task));
+                    object.write(&[7; 4_000]).await.unwrap();
+                    let (_durable, _stored) = object.commit(parsed()).await.unwrap();
+                }
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+    });
+    spool.close();
+    drop(spool);
+    let timed = |name: &str, began: Instant| {
+        println!("{name}: {:.2} s, {:.2} s CPU so far, {}", began.elapsed().as_secs_f64(), cpu_seconds(), resident());
+    };
+    println!("before: {:.2} s CPU, {}", cpu_seconds(), resident());
+    let began = Instant::now();
+    let (_spool, recovery) = Spool::open(&spool_dir, options).unwrap();
+    timed("spool opened", began);
+    assert_eq!(recovery.instance_count(), 100_000);
+    let began = Instant::now();
+    let catalogue = open_catalogue(dir.path(), &recovery);
+    timed("empty index filled", began);
+    let began = Instant::now();
+    catalogue.close().unwrap();
+    timed("index closed", began);
+    let began = Instant::now();
+    let (catalogue, rebuild) = Catalogue::open(&dir.path().join("index"), &spool_dir).unwrap();
+    timed("index opened", began);
+    assert!(!rebuild.is_needed());
+    assert_eq!(catalogue.count(&series()).unwrap(), 100_000);
+}
+
+/// Resident memory of this process.
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM")).collect::<Vec<_>>().join(" ")
+}
+
 /// What the spool is measured against: a file per instance, flushed, and its folder flushed.
 fn file_per_instance() {
     for tasks in [1, 8] {
@@ -324,7 +429,7 @@ fn file_per_instance() {
             for task in 0..tasks {
                 let (dir, content) = (dir.path(), &content);
                 scope.spawn(move || {
-                    for number in 0..200 / tasks {
+                    for number in 0..1_000 / tasks {
                         let mut file = std::fs::File::create_new(dir.join(format!("{task}.{number}"))).unwrap();
                         file.write_all(content).and_then(|()| file.sync_all()).unwrap();
                         std::fs::File::open(dir).and_then(|dir| dir.sync_all()).unwrap();
@@ -332,7 +437,7 @@ fn file_per_instance() {
                 });
             }
         });
-        println!("file per instance, {tasks} tasks: {:.0} instances/s", 200.0 / began.elapsed().as_secs_f64());
+        println!("file per instance, {tasks} tasks: {:.0} instances/s", 1_000.0 / began.elapsed().as_secs_f64());
     }
 }
 

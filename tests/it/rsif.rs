@@ -11,6 +11,7 @@ use resetray::codes::Reason;
 use resetray::codes::Term;
 use resetray::measure::Outcome;
 use resetray::record::Record;
+use resetray::volume::AcquisitionValue;
 use resetray::write::rsif;
 use resetray::write::rsif::Document;
 use resetray::write::rsif::Documents;
@@ -226,6 +227,26 @@ fn hostile_files_are_refused_without_harm() {
     for bytes in cases {
         assert_eq!(validate(bytes).first().map(|violation| violation.rule), Some("R1"));
     }
+}
+
+#[test]
+fn a_damaged_or_wordy_header_costs_the_attribute_and_not_the_document() {
+    let mut record = samples::record();
+    for entry in &mut record.acquisition {
+        match entry.name {
+            "tube_voltage" => entry.value = AcquisitionValue::Number(f64::INFINITY),
+            "tube_current" => entry.value = AcquisitionValue::Range(0.0, 1e30),
+            "manufacturer" => entry.value = AcquisitionValue::Text("Fracture Imaging".into()),
+            _ => {}
+        }
+    }
+    let document = make(&record, &combined()).remove(0);
+    assert_eq!(validate(&document.bytes), []);
+    let acquisition = &parsed(&document)["acquisition"];
+    for name in ["tube_voltage", "tube_current", "manufacturer"] {
+        assert!(acquisition.get(name).is_none(), "{name}");
+    }
+    assert!(acquisition.get("image_type").is_some());
 }
 
 #[test]

@@ -24,6 +24,7 @@ fn without_volume() -> Record {
     let inputs =
         Inputs { source: full.source, analyses: full.analyses, configuration_digest: full.configuration_digest };
     Record::without_volume(inputs, Reason::ObjectUnsuitable, "image_type_axial", Vec::new())
+        .with_stack(full.acquisition, full.geometry)
 }
 
 #[test]

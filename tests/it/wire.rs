@@ -66,6 +66,7 @@ async fn one_byte_fragments_are_joined() {
         peer.send(&pdu(4, &twenty.concat())).await;
     }
     assert_eq!(peer.response().await.0.status, Some(0));
+    drop(peer);
     assert!(node.stop().await.kept[0].1 == data);
 }
 
@@ -83,6 +84,7 @@ async fn a_line_that_delivers_byte_by_byte_is_understood() {
         peer.send(&[*byte]).await;
     }
     assert_eq!(peer.response().await.0.status, Some(0));
+    drop(peer);
     assert!(node.stop().await.kept[0].1 == noise(50));
 }
 
@@ -207,6 +209,7 @@ async fn a_peer_that_takes_few_bytes_gets_its_answer_in_pieces() {
     let (response, count) = peer.response().await;
     assert_eq!(response.status, Some(0));
     assert!(count > 3, "{count}");
+    drop(peer);
     node.stop().await;
 }
 
@@ -241,6 +244,7 @@ async fn an_operation_that_is_not_provided_is_answered_and_the_association_goes_
     peer.send(&pdu(4, &fragment(1, 3, &CommandSet::new(CommandField::CancelRequest, 9).encode()))).await;
     peer.send(&store(10, "1.2.3", &noise(8))).await;
     assert_eq!(peer.response().await.0.message_id, 10);
+    drop(peer);
     node.stop().await;
 }
 

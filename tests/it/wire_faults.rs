@@ -48,7 +48,7 @@ async fn more_associations_than_allowed_are_rejected_for_now_and_admitted_later(
     let limits = Limits { associations: 8, associations_per_peer: 2, ..Limits::default() };
     let node = Node::with(Refuse::Never, Options { limits, ..options() }).await;
     let mut first = node.associate().await;
-    let _second = node.associate().await;
+    let second = node.associate().await;
     let mut third = node.connect().await;
     let asked = request("RESETRAY", "PEER", &user_information(&[]));
     third.send(&asked).await;
@@ -58,6 +58,7 @@ async fn more_associations_than_allowed_are_rejected_for_now_and_admitted_later(
     let mut fourth = node.connect().await;
     fourth.send(&asked).await;
     assert_eq!(fourth.read().await.unwrap().0, 2);
+    drop((second, fourth));
     node.stop().await;
 }
 
@@ -177,6 +178,7 @@ async fn a_whole_object_that_takes_too_long_is_given_up() {
         }
     }
     node.ended(1).await;
+    drop(peer);
     let seen = node.stop().await;
     assert_eq!(seen.summaries[0].ending, Ending::TimedOut { phase: Phase::Message });
     assert_eq!(seen.abandoned, 1);
@@ -210,6 +212,7 @@ async fn an_object_beyond_the_length_limit_is_refused() {
     assert_eq!(peer.response().await.0.status, Some(0xA700));
     peer.send(&store(2, "1.2.4", &noise(1000))).await;
     assert_eq!(peer.response().await.0.status, Some(0));
+    drop(peer);
     let seen = node.stop().await;
     assert_eq!((seen.kept.len(), seen.abandoned), (1, 1));
 }
@@ -235,6 +238,11 @@ async fn requests_that_cannot_be_stored_are_answered_with_their_status() {
         assert_eq!(response.status, Some(status), "{response:?}");
         assert!(response.error_comment.is_some());
     }
+    command.sop_class_uid = "1.2.840.10008.5.1.4.1.1.4".to_owned();
+    command.sop_instance_uid = "1.2.3".to_owned();
+    command.data_set_follows = true;
+    peer.send(&pdu(4, &[fragment(1, 3, &command.encode()), fragment(1, 2, &noise(8))].concat())).await;
+    assert_eq!(peer.response().await.0.status, Some(0x0122));
     peer.release().await;
     node.stop().await;
 }
@@ -252,6 +260,7 @@ async fn an_abort_or_a_closed_line_inside_an_object_abandons_it() {
     closing.send(&message[..500]).await;
     drop(closing);
     node.ended(2).await;
+    drop(aborting);
     let seen = node.stop().await;
     assert_eq!((seen.kept.len(), seen.abandoned), (0, 2));
     assert_eq!(seen.summaries[0].ending, Ending::AbortedByPeer { origin: 0, reason: 0 });
@@ -281,4 +290,132 @@ async fn a_storage_that_crashes_costs_its_association_only() {
     let mut next = node.associate().await;
     next.release().await;
     node.stop().await;
+}
+
+/// What answers a PDU.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Answer {
+    /// A PDU of this type.
+    Pdu(u8),
+    /// An A-ABORT of the service provider with this reason.
+    Abort(u8),
+    /// The end of the line.
+    End,
+}
+
+async fn answer_to(opening: &[u8], open: bool, sent: &[u8]) -> Answer {
+    let node = Node::start().await;
+    let mut peer = if open { node.associate().await } else { node.connect().await };
+    peer.send(&[opening, sent].concat()).await;
+    let answer = match peer.read().await {
+        None => Answer::End,
+        Some((7, body)) if body[2] == 2 => Answer::Abort(body[3]),
+        Some((kind, _)) => Answer::Pdu(kind),
+    };
+    drop(peer);
+    node.stop().await;
+    answer
+}
+
+#[tokio::test]
+async fn every_pdu_has_its_answer_in_every_state() {
+    use Answer::{Abort, End, Pdu};
+    let command = store_command(1, "1.2.3");
+    let data = pdu(4, &fragment(1, 2, &[0; 8]));
+    let sent = [
+        request("RESETRAY", "PEER", &user_information(&[])),
+        pdu(2, &[0; 80]),
+        pdu(3, &[0, 1, 1, 1]),
+        data.clone(),
+        pdu(5, &[0; 4]),
+        pdu(6, &[0; 4]),
+        pdu(7, &[0; 4]),
+        pdu(8, &[0; 4]),
+    ];
+    let half_a_command = pdu(4, &fragment(1, 1, &command[..30]));
+    let a_command = pdu(4, &fragment(1, 3, &command));
+    let states: [(&str, &[u8], bool, [Answer; 8]); 4] = [
+        ("no association", &[], false, [Pdu(2), Abort(2), Abort(2), Abort(2), Abort(2), Abort(2), End, Abort(1)]),
+        ("idle", &[], true, [Abort(2), Abort(2), Abort(2), Abort(5), Pdu(6), Abort(2), End, Abort(1)]),
+        (
+            "in a command",
+            &half_a_command,
+            true,
+            [Abort(2), Abort(2), Abort(2), Abort(5), Abort(2), Abort(2), End, Abort(1)],
+        ),
+        ("in a data set", &a_command, true, [Abort(2), Abort(2), Abort(2), Pdu(4), Abort(2), Abort(2), End, Abort(1)]),
+    ];
+    for (state, opening, open, answers) in states {
+        for (bytes, expected) in sent.iter().zip(answers) {
+            let found = answer_to(opening, open, bytes).await;
+            assert_eq!(found, expected, "PDU {} in state {state}", bytes[0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_drips_single_bytes_is_given_up() {
+    let node = Node::with(Refuse::Never, hasty()).await;
+    let mut peer = node.associate().await;
+    peer.send(&pdu(4, &fragment(1, 3, &store_command(1, "1.2.3")))).await;
+    peer.send(&[4, 0, 0, 1, 0, 0, 0, 0, 0xff, 0xfc, 1, 2]).await;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if tokio::io::AsyncWriteExt::write_all(&mut peer.line, &[0]).await.is_err() {
+            break;
+        }
+    }
+    node.ended(1).await;
+    drop(peer);
+    let seen = node.stop().await;
+    assert_eq!(seen.summaries[0].ending, Ending::TimedOut { phase: Phase::Message });
+    assert_eq!((seen.kept.len(), seen.abandoned), (0, 1));
+}
+
+#[tokio::test]
+async fn lines_without_an_association_are_limited_by_address() {
+    let limits = Limits { associations_per_peer: 1, ..Limits::default() };
+    let node = Node::with(Refuse::Never, Options { limits, ..options() }).await;
+    let mut silent = Vec::new();
+    for _ in 0..17 {
+        silent.push(node.connect().await);
+    }
+    let mut beyond = node.connect().await;
+    assert_eq!(beyond.read().await, None);
+    // One line fewer, and the next one is served.
+    drop(silent.pop());
+    let asked = request("RESETRAY", "PEER", &user_information(&[]));
+    let mut served = None;
+    for _ in 0..100 {
+        let mut next = node.connect().await;
+        if tokio::io::AsyncWriteExt::write_all(&mut next.line, &asked).await.is_ok() {
+            served = next.read().await;
+        }
+        if served.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(served.map(|(kind, _)| kind), Some(2));
+    drop(silent);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_never_reads_its_answers_is_given_up() {
+    let mut options = options();
+    options.timeouts.write = Duration::from_millis(150);
+    let node = Node::with(Refuse::Never, options).await;
+    let mut peer = node.associate().await;
+    let mut echo = CommandSet::new(CommandField::EchoRequest, 1);
+    echo.sop_class_uid = VERIFICATION.to_owned();
+    let echoes = pdu(4, &fragment(3, 3, &echo.encode())).repeat(1000);
+    let sending = async { while tokio::io::AsyncWriteExt::write_all(&mut peer.line, &echoes).await.is_ok() {} };
+    tokio::select! {
+        () = sending => {}
+        () = node.ended(1) => {}
+    }
+    node.ended(1).await;
+    drop(peer);
+    assert_eq!(node.stop().await.summaries[0].ending, Ending::TimedOut { phase: Phase::Writing });
 }

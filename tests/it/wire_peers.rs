@@ -95,7 +95,10 @@ async fn our_requestor_and_our_node_understand_each_other() {
     let pairs: Vec<_> =
         files.iter().map(|file| (file.sop_class_uid.clone(), file.transfer_syntax_uid.clone())).collect();
     let options = RequestorOptions::new(title("SENDER"), title("RESETRAY"));
-    let mut requestor = Requestor::associate(node.address, &options, &pairs).await.unwrap();
+    let address = node.address;
+    // On a task of its own, as several associations in parallel would be.
+    let opening = tokio::spawn(async move { Requestor::associate(address, &options, &pairs).await });
+    let mut requestor = opening.await.unwrap().unwrap();
     assert_eq!(requestor.echo().await.unwrap(), 0);
     for file in &files {
         assert!(requestor.accepts(&file.sop_class_uid, &file.transfer_syntax_uid));
@@ -245,4 +248,35 @@ async fn pynetdicom_echoes_and_stores() {
     assert!(seen.kept.iter().map(|(_, bytes)| bytes).eq(&data_sets));
     assert!(seen.summaries[0].released());
     assert_eq!(seen.summaries[0].echoes, 1);
+}
+
+#[tokio::test]
+async fn real_files_of_many_syntaxes_arrive_as_they_lie_on_disk() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/odd");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: {} is missing", folder.display());
+        return;
+    };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let readable: Vec<Part10> = paths.iter().filter_map(|path| Part10::read(path).ok()).collect();
+    let pairs: Vec<_> =
+        readable.iter().map(|file| (file.sop_class_uid.clone(), file.transfer_syntax_uid.clone())).collect();
+    let node = Node::start().await;
+    let options = RequestorOptions::new(title("SENDER"), title("RESETRAY"));
+    let mut requestor = Requestor::associate(node.address, &options, &pairs).await.unwrap();
+    let mut sent = Vec::new();
+    for file in &readable {
+        if requestor.accepts(&file.sop_class_uid, &file.transfer_syntax_uid) {
+            assert_eq!(requestor.store_file(file).await.unwrap().status, 0, "{}", file.path.display());
+            let bytes = std::fs::read(&file.path).unwrap();
+            sent.push((file.transfer_syntax_uid.clone(), bytes[file.data_set_offset as usize..].to_vec()));
+        }
+    }
+    requestor.release().await.unwrap();
+    let kept = node.stop().await.kept;
+    println!("{} of {} files are of accepted classes and syntaxes", sent.len(), readable.len());
+    assert!(!sent.is_empty());
+    let arrived = kept.into_iter().map(|(incoming, bytes)| (incoming.transfer_syntax_uid, bytes));
+    assert!(arrived.eq(sent));
 }

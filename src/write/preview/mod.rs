@@ -81,7 +81,7 @@ pub fn previews(volume: &Volume, findings: &Findings, targets: &[TargetMeasureme
     }
     let canvas = overview::overview(volume, findings, &wanted);
     let shows = wanted.iter().map(|target| target.term).collect();
-    pictures.push(preview("preview_overview.png", "overview_coronal", &canvas, shows, Window::SOFT_TISSUE));
+    pictures.push(preview("preview_overview.png", "overview_coronal", &canvas, shows, Window::MEAN));
     pictures
 }
 

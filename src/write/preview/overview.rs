@@ -48,13 +48,14 @@ pub(super) fn overview(volume: &Volume, findings: &Findings, targets: &[&TargetM
     let rect = sheet::image_ground(&mut canvas, rect);
     let spine = findings.spine.as_ref().ok();
     let view = coronal_view(volume, spine, rect);
-    view.image(&mut canvas, volume, Window::SOFT_TISSUE);
+    // A mean through the depth shows organs and spine at once; a single plane would miss one of them.
+    view.mean_image(&mut canvas, volume, Window::MEAN, OVERVIEW_DEPTH_MM);
     organ_shadow(&mut canvas, &view, &findings.liver, &liver_pen(), "Liver");
     organ_shadow(&mut canvas, &view, &findings.spleen, &spleen_pen(), "Spleen");
     if let Some(spine) = spine {
         spine_marks(&mut canvas, &view, spine, true, targets);
     }
-    panel::dress(&mut canvas, &view, if spine.is_some() { "coronal, along the bodies" } else { "coronal, middle" });
+    panel::dress(&mut canvas, &view, "coronal, mean through the depth");
     results(&mut canvas, targets, list);
     let mut legend = Vec::new();
     if spine.is_some() {
@@ -66,7 +67,7 @@ pub(super) fn overview(volume: &Volume, findings: &Findings, targets: &[&TargetM
     if findings.spleen.is_ok() {
         legend.push(Entry { pen: spleen_pen(), text: "spleen as found, seen through" });
     }
-    sheet::finish(&mut canvas, &legend, Some(Window::SOFT_TISSUE));
+    sheet::finish(&mut canvas, &legend, Some(Window::MEAN));
     canvas
 }
 
@@ -253,6 +254,8 @@ fn spleen_pen() -> Pen {
     Pen::line([86, 180, 233], 1.8)
 }
 
+/// Depth of the overview before and behind the vertebral bodies: liver and spleen lie mostly in it.
+const OVERVIEW_DEPTH_MM: [f64; 2] = [75.0, 15.0];
 /// Width of the list of results in pixels.
 const LIST_WIDTH: usize = 330;
 /// Height of a row of the list in pixels.

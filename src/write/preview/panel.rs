@@ -14,30 +14,44 @@ use super::sheet::QUIET;
 use super::sheet::TEXT;
 use super::view::View;
 
-/// The part of a panel that the image takes: all but the strip of the caption.
+/// The part of a panel that the image takes: all but the strips of caption and letters.
 pub(super) fn image_rect(panel: Rect) -> Rect {
-    let strip = CAPTION_STRIP.min(panel.height);
-    Rect { top: panel.top + strip, height: panel.height - strip, ..panel }
+    let top = CAPTION_STRIP.min(panel.height);
+    let bottom = if is_small(panel) { 0 } else { LETTER_STRIP };
+    Rect { top: panel.top + top, height: panel.height.saturating_sub(top + bottom), ..panel }
+}
+
+fn is_small(rect: Rect) -> bool {
+    rect.width < SMALL_PANEL || rect.height < SMALL_PANEL
 }
 
 /// Draws edge, letters, scale bar of an image, and its caption in the strip above.
 pub(super) fn dress(canvas: &mut Canvas, view: &View, caption: &str) {
     edge(canvas, view);
     let rect = view.rect;
-    let small = rect.width < SMALL_PANEL || rect.height < SMALL_PANEL;
+    let small = is_small(rect);
     let cap = if small { 9.0 } else { 11.0 };
     let style = Style::on_picture(cap, TEXT);
     let [left, right, top, bottom] = view.letters();
     let middle = [(rect.left + rect.width / 2) as f64, (rect.top + rect.height / 2) as f64 + cap / 2.0];
-    let (first, last) = (rect.left as f64 + 4.0, rect.right() as f64 - 4.0);
-    draw(canvas, &left, [first, middle[1]], Align::Left, &style, rect);
-    draw(canvas, &right, [last, middle[1]], Align::Right, &style, rect);
-    draw(canvas, &bottom, [middle[0], rect.bottom() as f64], Align::Centre, &style, rect);
-    draw(canvas, &top, [middle[0], rect.top as f64], Align::Centre, &style, rect);
+    draw(canvas, &left, [rect.left as f64 + 4.0, middle[1]], Align::Left, &style, rect);
+    draw(canvas, &right, [rect.right() as f64 - 4.0, middle[1]], Align::Right, &style, rect);
+    let above = Rect { top: rect.top.saturating_sub(CAPTION_STRIP), height: CAPTION_STRIP, ..rect };
+    let below = Rect { top: rect.bottom(), height: LETTER_STRIP, ..rect };
+    let baseline = rect.top as f64 - 6.0;
+    if small {
+        draw(canvas, &top, [middle[0], rect.top as f64], Align::Centre, &style, rect);
+        draw(canvas, &bottom, [middle[0], rect.bottom() as f64], Align::Centre, &style, rect);
+    } else {
+        // Outside the image, since the spine stands in the middle of most pictures.
+        let plain = Style::plain(cap, TEXT);
+        draw(canvas, &top, [middle[0], baseline], Align::Centre, &plain, above);
+        draw(canvas, &bottom, [middle[0], rect.bottom() as f64 + 14.0], Align::Centre, &plain, below);
+    }
     scale_bar(canvas, view, cap);
-    let strip = Rect { top: rect.top.saturating_sub(CAPTION_STRIP), height: CAPTION_STRIP, ..rect };
+    let caption_place = if small { above } else { Rect { width: rect.width / 2 - 16, ..above } };
     let caption_style = Style::plain(if small { 8.5 } else { 9.5 }, QUIET);
-    draw(canvas, caption, [rect.left as f64, rect.top as f64 - 6.0], Align::Left, &caption_style, strip);
+    draw(canvas, caption, [rect.left as f64, baseline], Align::Left, &caption_style, caption_place);
 }
 
 fn edge(canvas: &mut Canvas, view: &View) {
@@ -67,6 +81,8 @@ fn scale_bar(canvas: &mut Canvas, view: &View, cap: f64) {
 
 /// Height of the strip above an image that holds its caption, in pixels.
 const CAPTION_STRIP: usize = 20;
+/// Height of the strip below a large image that holds a letter, in pixels.
+const LETTER_STRIP: usize = 18;
 /// Below this size (pixels) a panel gets smaller text.
 const SMALL_PANEL: usize = 260;
 /// Lengths that a scale bar may have (cm).

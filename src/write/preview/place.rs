@@ -26,8 +26,22 @@ pub(super) fn vertebra(spine: &Spine, level: Level) -> Option<&Vertebra> {
     spine.vertebrae.iter().find(|vertebra| vertebra.level == Some(level))
 }
 
-/// Name of a vertebra as it may be shown: `?` where the numbering is ambiguous or gives none.
+/// The named vertebra nearest to a level that is not there itself.
+pub(super) fn nearest_named(spine: &Spine, level: Level) -> Option<&Vertebra> {
+    if spine.numbering.certainty == Certainty::Ambiguous {
+        return None;
+    }
+    let named = spine.vertebrae.iter().filter_map(|vertebra| Some((vertebra.level?, vertebra)));
+    named.min_by_key(|(other, _)| other.0.abs_diff(level.0)).map(|(_, vertebra)| vertebra)
+}
+
+/// Name of a vertebra as it may be shown: `S` for sacral segments, `?` where the numbering is ambiguous or gives none.
 pub(super) fn shown_level(spine: &Spine, vertebra: &Vertebra) -> String {
+    let place = spine.vertebrae.iter().position(|other| std::ptr::eq(other, vertebra));
+    // Vertebrae stand caudal to cranial, so everything up to the first sacral segment is sacrum.
+    if place.zip(spine.numbering.sacrum).is_some_and(|(place, sacrum)| place <= sacrum) {
+        return "S".to_owned();
+    }
     let named = (spine.numbering.certainty != Certainty::Ambiguous).then_some(vertebra.level).flatten();
     named.and_then(Level::name).unwrap_or_else(|| "?".to_owned())
 }

@@ -21,7 +21,7 @@ pub(super) const HEIGHT: usize = 640;
 /// Distance of everything from the edge, and between panels, in pixels.
 pub(super) const MARGIN: usize = 16;
 /// Room for panels.
-pub(super) const CONTENT: Rect = Rect { left: MARGIN, top: 76, width: WIDTH - 2 * MARGIN, height: 500 };
+pub(super) const CONTENT: Rect = Rect { left: MARGIN, top: 76, width: WIDTH - 2 * MARGIN, height: 504 };
 
 /// Ground of the sheet.
 pub(super) const GROUND: Colour = [19, 23, 29];

@@ -30,6 +30,8 @@ use crate::volume::Volume;
 struct Focus<'a> {
     spine: Option<&'a Spine>,
     vertebra: Option<&'a Vertebra>,
+    /// What is shown in place of a level that is not found: the nearest one, or the middle of the spine.
+    instead: Option<&'a Vertebra>,
     /// Point in the middle of the target, or of what stands for it (LPS, mm).
     point_mm: [f64; 3],
     /// First and last slice of the measured slab; the shown slice where nothing is measured.
@@ -68,12 +70,11 @@ fn focus<'a>(volume: &Volume, findings: &'a Findings, target: &'a TargetMeasurem
     let vertebra = spine.and_then(|spine| place::vertebra(spine, level));
     let public = target.regions.iter().find(|region| region.public);
     let slices = public.map(place::ellipse_slices).unwrap_or_default();
-    let middle_of_spine =
-        || spine.and_then(|spine| spine.vertebrae.get(spine.vertebrae.len() / 2)).map(|middle| middle.centre_mm);
-    let point_mm = vertebra
-        .map(|vertebra| vertebra.centre_mm)
+    let instead = spine.filter(|_| vertebra.is_none() && public.is_none()).and_then(|spine| {
+        place::nearest_named(spine, level).or_else(|| spine.vertebrae.get(spine.vertebrae.len() / 2))
+    });
+    let point_mm = (vertebra.or(instead).map(|shown| shown.centre_mm))
         .or_else(|| public.and_then(marks::centre_mm))
-        .or_else(middle_of_spine)
         .unwrap_or_else(|| place::middle_mm(volume));
     let nearest = place::slice_at(volume, point_mm);
     let last = volume.geometry.shape[0] - 1;
@@ -82,7 +83,7 @@ fn focus<'a>(volume: &Volume, findings: &'a Findings, target: &'a TargetMeasurem
         (Some(&first), Some(&end)) => [first.min(last), end.min(last)],
         _ => [slice, slice],
     };
-    Focus { spine, vertebra, point_mm, slab, slice, public }
+    Focus { spine, vertebra, instead, point_mm, slab, slice, public }
 }
 
 fn axial_panel(canvas: &mut Canvas, volume: &Volume, target: &TargetMeasurement, focus: &Focus<'_>, rect: Rect) {
@@ -105,8 +106,11 @@ fn axial_panel(canvas: &mut Canvas, volume: &Volume, target: &TargetMeasurement,
         let pen = if region.public { sheet::public_pen() } else { sheet::supplementary_pen() };
         marks::region(canvas, &view, volume, region, focus.slice, &pen);
     }
-    let count = volume.geometry.shape[0];
-    panel::dress(canvas, &view, &format!("axial, slice {} of {count}", focus.slice + 1));
+    let mut caption = format!("axial, slice {} of {}", focus.slice + 1, volume.geometry.shape[0]);
+    if let Some((spine, instead)) = focus.spine.zip(focus.instead) {
+        caption.push_str(&format!(", at {}", place::shown_level(spine, instead)));
+    }
+    panel::dress(canvas, &view, &caption);
 }
 
 fn sagittal_panel(

@@ -26,6 +26,8 @@ pub(super) struct Window {
 impl Window {
     /// For organs.
     pub(super) const SOFT_TISSUE: Window = Window { center_hu: 50.0, width_hu: 400.0 };
+    /// For a mean through the depth of the trunk, where air, soft tissue and bone mix.
+    pub(super) const MEAN: Window = Window { center_hu: 20.0, width_hu: 400.0 };
     /// For trabecular bone: cortex is white, marrow and muscle are told apart.
     pub(super) const BONE: Window = Window { center_hu: 250.0, width_hu: 1000.0 };
 
@@ -222,17 +224,59 @@ impl View {
     }
 
     /// Draws the largest HU within a depth before and behind the plane.
-    pub(super) fn thick_image(&self, canvas: &mut Canvas, volume: &Volume, window: Window, half_depth_mm: f64) {
+    pub(super) fn largest_image(&self, canvas: &mut Canvas, volume: &Volume, window: Window, depth_mm: [f64; 2]) {
+        self.projection(canvas, volume, window, depth_mm, |values| values.iter().copied().reduce(f64::max));
+    }
+
+    /// Draws the mean HU within a depth before and behind the plane.
+    pub(super) fn mean_image(&self, canvas: &mut Canvas, volume: &Volume, window: Window, depth_mm: [f64; 2]) {
+        let mean = |values: &[f64]| values.iter().copied().reduce(|a, b| a + b).map(|sum| sum / values.len() as f64);
+        self.projection(canvas, volume, window, depth_mm, mean);
+    }
+
+    /// Draws one number of all samples along the line of sight, from `before` in front of the plane to `behind` it.
+    fn projection(
+        &self,
+        canvas: &mut Canvas,
+        volume: &Volume,
+        window: Window,
+        [before, behind]: [f64; 2],
+        number: impl Fn(&[f64]) -> Option<f64>,
+    ) {
         let sampler = Sampler::new(volume);
-        let through = vector::cross(self.right, self.down);
-        let steps = (half_depth_mm / PROJECTION_STEP_MM) as i32;
-        for y in self.rect.top..self.rect.bottom() {
-            for x in self.rect.left..self.rect.right() {
-                let point = self.point_mm([x as f64, y as f64]);
-                let along = |step: i32| vector::along(point, through, f64::from(step) * PROJECTION_STEP_MM);
-                let largest = (-steps..=steps).filter_map(|step| sampler.hu(along(step))).reduce(f64::max);
-                if let Some(hu) = largest {
-                    canvas.blend(x, y, [window.gray(hu); 3], 1.0);
+        let away = vector::cross(self.right, self.down);
+        let steps = ((before + behind) / PROJECTION_STEP_MM) as usize;
+        let mut values = Vec::with_capacity(steps + 1);
+        let columns = self.rect.width.div_ceil(PROJECTION_LATTICE) + 1;
+        let rows = self.rect.height.div_ceil(PROJECTION_LATTICE) + 1;
+        let mut lattice = Vec::with_capacity(columns * rows);
+        for place in 0..columns * rows {
+            let x = self.rect.left + place % columns * PROJECTION_LATTICE;
+            let y = self.rect.top + place / columns * PROJECTION_LATTICE;
+            let point = self.point_mm([x as f64, y as f64]);
+            let depth = |step: usize| step as f64 * PROJECTION_STEP_MM - before;
+            values.clear();
+            values.extend((0..=steps).filter_map(|step| sampler.hu(vector::along(point, away, depth(step)))));
+            lattice.push(number(&values));
+        }
+        self.draw_lattice(canvas, &lattice, columns, window);
+    }
+
+    /// Draws values that were taken at every [`PROJECTION_LATTICE`]-th pixel, linear between them.
+    fn draw_lattice(&self, canvas: &mut Canvas, lattice: &[Option<f64>], columns: usize, window: Window) {
+        for y in 0..self.rect.height {
+            for x in 0..self.rect.width {
+                let place = y / PROJECTION_LATTICE * columns + x / PROJECTION_LATTICE;
+                let share = |at: usize| (at % PROJECTION_LATTICE) as f64 / PROJECTION_LATTICE as f64;
+                let corners = [place, place + 1, place + columns, place + columns + 1].map(|place| lattice[place]);
+                let hu = match corners {
+                    [Some(a), Some(b), Some(c), Some(d)] => {
+                        Some(mix(mix(a, b, share(x)), mix(c, d, share(x)), share(y)))
+                    }
+                    [nearest, ..] => nearest,
+                };
+                if let Some(hu) = hu {
+                    canvas.blend(self.rect.left + x, self.rect.top + y, [window.gray(hu); 3], 1.0);
                 }
             }
         }
@@ -272,7 +316,9 @@ pub(super) fn side_letters(direction: [f64; 3]) -> String {
 /// Slices farther apart than this many times the median spacing are not joined.
 const INTERPOLATED_GAP: f64 = 1.6;
 /// Distance of the samples of a projection.
-const PROJECTION_STEP_MM: f64 = 2.0;
+const PROJECTION_STEP_MM: f64 = 3.0;
+/// Projections are taken at every so many-th pixel: they are smooth, and each takes dozens of samples.
+const PROJECTION_LATTICE: usize = 2;
 /// What padding is shown as.
 const AIR_HU: f64 = -1024.0;
 /// A second letter is given from about 20 degrees on.

@@ -28,6 +28,7 @@ use crate::record::Record;
 use crate::units;
 use crate::volume::AcquisitionEntry;
 use crate::volume::AcquisitionValue;
+use crate::write::validate::diagnostic_word;
 
 /// Decimals of acquisition attributes and direction cosines.
 const ATTRIBUTE_DECIMALS: u32 = 6;
@@ -225,14 +226,19 @@ fn sop_class_name(uid: &Uid) -> String {
     known.map_or_else(|| uid.as_str().to_owned(), |entry| entry.name.to_owned())
 }
 
-/// Attributes with a number that cannot be written (a damaged header) are left out.
+/// Attributes with a number that cannot be written (a damaged header) or with a word that no output may carry are
+/// left out.
 fn acquisition(record: &Record) -> Ordered<model::Acquisition> {
     let phase = model::Acquisition::Phase { value: record.phase.name(), basis: record.phase_basis };
     let mut fields = Vec::new();
     // Without a volume nothing was looked at that could tell the phase.
-    let mut phase = record.geometry.is_some().then(|| ("phase".to_owned(), phase));
+    let mut phase = record.volume_digest.is_some().then(|| ("phase".to_owned(), phase));
     let combined = rescale(record);
-    for entry in record.acquisition.iter().filter(|entry| TAGS_ALLOWED.contains(&entry.tag)) {
+    let allowed = |entry: &&AcquisitionEntry| {
+        let text = if let AcquisitionValue::Text(text) = &entry.value { text.as_str() } else { "" };
+        TAGS_ALLOWED.contains(&entry.tag) && diagnostic_word(text).is_none()
+    };
+    for entry in record.acquisition.iter().filter(allowed) {
         if entry.tag.starts_with("0028,") {
             fields.extend(phase.take());
         }

@@ -10,6 +10,10 @@ use serde_json::Value;
 
 /// A container stays on one line when the line has at most this many characters.
 const COLUMNS_MAX: usize = 110;
+/// Shorter texts never lie exactly between two others.
+const TIE_DIGITS_MIN: usize = 16;
+/// Decimals that show every finite `f64` exactly.
+const EXACT_DIGITS: usize = 770;
 /// Spaces per level.
 const INDENT: usize = 2;
 
@@ -31,14 +35,46 @@ pub(crate) fn jcs(value: &Value) -> String {
 /// Shortest text of a finite number that reads back as the same `f64`, in the form of ECMA-262; never `-0`.
 pub(crate) fn number_text(value: f64) -> String {
     let magnitude = value.abs();
-    if value == 0.0 {
+    let text = if value == 0.0 {
         "0".to_owned()
     } else if (1e-6..1e21).contains(&magnitude) {
-        format!("{value}")
+        format!("{magnitude}")
     } else {
-        let text = format!("{value:e}");
+        let text = format!("{magnitude:e}");
         if text.contains("e-") { text } else { text.replacen('e', "e+", 1) }
+    };
+    let text = even_last_digit(text, magnitude);
+    if value < 0.0 { format!("-{text}") } else { text }
+}
+
+/// Where two shortest texts lie equally near, ECMA-262 takes the even last digit; the standard library rounds up.
+fn even_last_digit(text: String, magnitude: f64) -> String {
+    let end = text.find('e').unwrap_or(text.len());
+    let significant: Vec<usize> = text
+        .bytes()
+        .enumerate()
+        .take(end)
+        .filter(|(_, byte)| byte.is_ascii_digit())
+        .map(|(position, _)| position)
+        .skip_while(|&position| text.as_bytes()[position] == b'0')
+        .collect();
+    let digits: String = significant.iter().map(|&position| char::from(text.as_bytes()[position])).collect();
+    let shortest = digits.trim_end_matches('0');
+    let Some(last) = shortest.bytes().last().filter(|last| last % 2 == 1) else { return text };
+    if shortest.len() < TIE_DIGITS_MIN {
+        return text;
     }
+    let exact = format!("{magnitude:.EXACT_DIGITS$e}");
+    let exact: String = exact.split('e').next().unwrap_or_default().replace('.', "");
+    let below = format!("{}{}5", &shortest[..shortest.len() - 1], char::from(last - 1));
+    let tie = exact.strip_prefix(&below).is_some_and(|rest| rest.bytes().all(|digit| digit == b'0'));
+    if !tie {
+        return text;
+    }
+    let position = significant[shortest.len() - 1];
+    let even = format!("{}{}{}", &text[..position], char::from(last - 1), &text[position + 1..]);
+    // Below a power of two the neighbours lie closer: the lower text may read back as another number.
+    if even.parse() == Ok(magnitude) { even } else { text }
 }
 
 fn write_laid_out(text: &mut String, value: &Value, indent: usize, used: usize) {
@@ -152,6 +188,9 @@ mod tests {
             (333_333_333.333_333_3, "333333333.3333333"),
             (295_147_905_179_352_830_000.0, "295147905179352830000"),
             (5e-324, "5e-324"),
+            (2f64.powi(-25), "2.9802322387695312e-8"),
+            (2f64.powi(-24), "5.960464477539063e-8"),
+            (-2_692_544_651_046_425.0 / 4.0, "-673136162761606.2"),
             (f64::MAX, "1.7976931348623157e+308"),
         ];
         for (value, text) in cases {

@@ -29,8 +29,8 @@ fn keep(name: &str, pictures: &[Preview]) {
 
 #[test]
 fn every_target_has_a_picture_of_the_stated_size() {
-    let volume = scene::volume(Storage::default(), scene::hu_at);
-    let pictures = previews(&volume, &scene::findings(330.0), &scene::targets(&volume));
+    let volume = scene::volume(small(), scene::hu_at);
+    let pictures = previews(&volume, &scene::findings(250.0), &scene::targets(&volume));
     keep("whole", &pictures);
     let files: Vec<&str> = pictures.iter().map(|picture| picture.file.as_str()).collect();
     let expected =
@@ -43,7 +43,7 @@ fn every_target_has_a_picture_of_the_stated_size() {
 
 #[test]
 fn findings_are_explained_in_pictures_and_numbers() {
-    let volume = scene::volume(Storage { height_mm: 280.0, ..Storage::default() }, scene::hu_at);
+    let volume = scene::volume(Storage { height_mm: 280.0, ..small() }, scene::hu_at);
     let files = explain(&volume, &scene::findings(280.0));
     if let Some(folder) = std::env::var_os("RESETRAY_PICTURES") {
         for file in &files {
@@ -69,7 +69,7 @@ fn a_series_without_volume_gets_one_card() {
 
 #[test]
 fn refused_targets_without_findings_are_pictures_too() {
-    let volume = scene::volume(Storage { height_mm: 120.0, ..Storage::default() }, scene::hu_at);
+    let volume = scene::volume(Storage { height_mm: 120.0, ..small() }, scene::hu_at);
     let targets =
         [Term::L1Hu, Term::LiverHu].map(|term| scene::refused(term, Reason::OutOfCoverage, "canal_shorter_than_60_mm"));
     let pictures = previews(&volume, &scene::absent("canal_shorter_than_60_mm"), &targets);
@@ -87,7 +87,8 @@ fn small() -> Storage {
 fn equal_input_gives_equal_bytes() {
     let volume = scene::volume(small(), scene::hu_at);
     let (findings, targets) = (scene::findings(250.0), scene::targets(&volume));
-    assert_eq!(previews(&volume, &findings, &targets), previews(&volume, &findings, &targets));
+    let targets = &targets[2..4];
+    assert_eq!(previews(&volume, &findings, targets), previews(&volume, &findings, targets));
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub(super) fn ribs(volume: &Volume, spine: &Spine) -> Canvas {
     let rect = Rect { width: CONTENT.width - RIB_TABLE_WIDTH - MARGIN, ..CONTENT };
     let rect = sheet::image_ground(&mut canvas, rect);
     let view = overview::coronal_view(volume, Some(spine), rect);
-    view.thick_image(&mut canvas, volume, PROJECTION, PROJECTION_HALF_DEPTH_MM);
+    view.largest_image(&mut canvas, volume, PROJECTION, [PROJECTION_HALF_DEPTH_MM; 2]);
     spine_lines(&mut canvas, &view, spine, true);
     panel::dress(&mut canvas, &view, "coronal projection along the bodies");
     let rows = spine.vertebrae.iter().rev().map(|vertebra| {

@@ -1,0 +1,149 @@
+//! One measured series into the results folder.
+//!
+//! Input: what the pipeline made and the circumstances ([`Circumstances`]). Output: a visible revision, or "unchanged".
+//! Errors: [`PublishError`]; nothing partial is ever visible.
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::deliver;
+use crate::deliver::DeliverError;
+use crate::deliver::Outcome;
+use crate::deliver::Publication;
+use crate::deliver::Receipt;
+use crate::deliver::ReceiptInputs;
+use crate::deliver::ResultsFolder;
+use crate::deliver::SeriesFolder;
+use crate::identity::KeyKind;
+use crate::identity::SiteSecret;
+use crate::identity::Uid;
+use crate::identity::hex;
+use crate::instance::SeriesInstance;
+use crate::node::pipeline::Measured;
+use crate::node::settings;
+use crate::node::settings::EntitySettings;
+use crate::write::rsif;
+use crate::write::rsif::Identifiers;
+use crate::write::rsif::RsifError;
+
+/// Why a series could not be published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The results folder refused.
+    #[error(transparent)]
+    Deliver(#[from] DeliverError),
+    /// The documents could not be made.
+    #[error("the documents could not be made")]
+    Rsif(#[from] RsifError),
+}
+
+/// What a publication states about its making.
+#[derive(Debug)]
+pub struct Circumstances {
+    /// Why the series was taken as complete, a word.
+    pub evidence: String,
+    /// Instances stated by the sender, where it did.
+    pub expected: Option<usize>,
+    /// Associations that brought the instances; empty for files.
+    pub associations: Vec<deliver::Association>,
+    /// Which association brought an instance.
+    pub brought_by: Vec<(Uid, String)>,
+    /// What started the work.
+    pub trigger: rsif::Trigger,
+    /// Name of the node.
+    pub node: Option<String>,
+}
+
+/// The folder name of a series: its keyed pseudonym, or with `identifiers = none` a key of another kind, so that the
+/// name cannot be joined with pseudonyms elsewhere.
+pub fn series_folder(
+    secret: &SiteSecret,
+    series_instance_uid: &Uid,
+    identifiers: Identifiers,
+) -> Result<SeriesFolder, DeliverError> {
+    let identifier = match identifiers {
+        Identifiers::None => format!("unlinked {series_instance_uid}"),
+        _ => series_instance_uid.to_string(),
+    };
+    SeriesFolder::parse(&secret.key_hex(KeyKind::Series, &identifier))
+}
+
+/// Publishes one measured series.
+pub fn publish(
+    results: &ResultsFolder,
+    secret: &SiteSecret,
+    entity: &EntitySettings,
+    instances: &[SeriesInstance],
+    measured: &Measured,
+    circumstances: Circumstances,
+) -> Result<Outcome, PublishError> {
+    let identifiers = entity.rsif.identifiers;
+    let series = series_folder(secret, &measured.record.source.series_instance_uid, identifiers)?;
+    let latest = results.latest(&series)?;
+    let revision = results.next_revision(&series)?;
+    let previews: Vec<rsif::PreviewEntry> = measured.previews.iter().map(preview_entry).collect();
+    let processing = rsif::Processing {
+        generated_at: jiff::Timestamp::now(),
+        revision,
+        supersedes: latest.as_ref().map(deliver::Latest::ids).unwrap_or_default(),
+        supersede_reason: latest.as_ref().map(|_| rsif::SupersedeReason::LateInstances),
+        trigger: circumstances.trigger,
+        job: uuid::Uuid::new_v4().simple().to_string(),
+        node: circumstances.node.clone(),
+        durations_ms: measured.durations_ms.clone(),
+        outputs: Vec::new(),
+    };
+    let documents =
+        rsif::documents(&measured.record, &previews, secret, &settings::software(), &processing, &entity.rsif)?;
+    let receipt = receipt(instances, measured, circumstances, identifiers, secret);
+    let files = measured.previews.iter().map(|preview| (preview.file.clone(), preview.png.clone())).collect();
+    Ok(results.publish(&Publication { series, revision, documents, files, receipt })?)
+}
+
+fn preview_entry(preview: &crate::write::preview::Preview) -> rsif::PreviewEntry {
+    rsif::PreviewEntry {
+        file: preview.file.clone(),
+        digest: hex(&Sha256::digest(&preview.png)),
+        width: preview.width,
+        height: preview.height,
+        role: preview.role.to_owned(),
+        shows: preview.shows.clone(),
+        window_center_hu: preview.window_center_hu,
+        window_width_hu: preview.window_width_hu,
+    }
+}
+
+fn receipt(
+    instances: &[SeriesInstance],
+    measured: &Measured,
+    circumstances: Circumstances,
+    identifiers: Identifiers,
+    secret: &SiteSecret,
+) -> Receipt {
+    let verdict = |uid: &Uid| match measured.verdicts.iter().find(|(of, _)| of == uid).map(|(_, word)| *word) {
+        Some("measured") => deliver::InstanceVerdict::Measured,
+        Some(word) => deliver::InstanceVerdict::NotUsed(word.to_owned()),
+        None => deliver::InstanceVerdict::NotUsed("not_evaluated".to_owned()),
+    };
+    let brought: std::collections::BTreeMap<&Uid, &String> =
+        circumstances.brought_by.iter().map(|(uid, association)| (uid, association)).collect();
+    let entries = instances.iter().map(|one| {
+        let uid = &one.instance.sop_instance_uid;
+        deliver::Instance {
+            sop_instance_uid: uid.clone(),
+            sha256: hex(&one.sha256),
+            association: brought.get(uid).map(|association| (*association).clone()),
+            verdict: verdict(uid),
+        }
+    });
+    let inputs = ReceiptInputs {
+        instances: entries.collect(),
+        associations: circumstances.associations.clone(),
+        completeness: deliver::Completeness {
+            evidence: circumstances.evidence.clone(),
+            expected: circumstances.expected,
+            received: instances.len(),
+        },
+    };
+    Receipt::new(inputs, identifiers, secret)
+}
