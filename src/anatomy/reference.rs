@@ -19,7 +19,10 @@ use crate::volume::Volume;
 
 /// Mode of the air around the body; the grid must be that of the whole image.
 pub fn find_air(grid: &PatientGrid<f32>, body: &Mask) -> Option<f64> {
-    mode(&grid.grid, &air(&grid.grid, body, grid.spacing_mm), AIR_HU)
+    let around = air(&grid.grid, body, grid.spacing_mm);
+    let seen = masks::mask_where(around.shape, |_, _, _, at| around.data[at] && grid.grid.data[at] != FILLING_HU);
+    // Where filling is all there is, the scanner's own values may be clipped to it.
+    mode(&grid.grid, &seen, AIR_HU).or_else(|| mode(&grid.grid, &around, AIR_HU))
 }
 
 /// Modes of fat and soft tissue; air and noise stay open.
@@ -143,6 +146,8 @@ fn disc_deviation(volume: &Volume, centre_mm: [f64; 3]) -> Option<f64> {
 
 /// Range in which air is looked for; what is at the clipping of the coarse grid (-1100) is filling.
 const AIR_HU: [f64; 2] = [-1095.0, -900.0];
+/// What the coarse grid holds where there is no image, and many scanners outside their circle.
+const FILLING_HU: f32 = -1024.0;
 /// Range of fat.
 const FAT_HU: [f64; 2] = [-160.0, -40.0];
 /// Range of soft tissue.
@@ -184,6 +189,19 @@ mod tests {
         };
         assert!(air_around(40).is_some_and(|hu| (hu + 998.5).abs() <= 1.0), "{:?}", air_around(40));
         assert_eq!(air_around(60), None);
+    }
+
+    #[test]
+    fn filling_is_not_taken_for_air_unless_there_is_nothing_else() {
+        let body = masks::mask_where([8, 60, 60], |_, j, i, _| (20..40).contains(&j) && (20..40).contains(&i));
+        let air_with = |filled_rows: usize| {
+            let data =
+                (0..body.data.len()).map(|at| if at / 60 % 60 < filled_rows { -1024.0 } else { -998.2 }).collect();
+            let grid = PatientGrid { grid: Grid { shape: body.shape, data }, origin_mm: [0.0; 3], spacing_mm: 3.0 };
+            find_air(&grid, &body)
+        };
+        assert!(air_with(45).is_some_and(|hu| (hu + 998.5).abs() <= 1.0), "{:?}", air_with(45));
+        assert!(air_with(60).is_some_and(|hu| (hu + 1023.5).abs() <= 1.0), "{:?}", air_with(60));
     }
 
     #[test]
