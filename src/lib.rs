@@ -9,68 +9,71 @@
 //!
 //! Technical measurement only: no output of any room carries a medical conclusion.
 
-/// Rounding for output, units of measure.
+// Rounding for output, units of measure.
 pub mod units;
 
-/// UIDs, AE titles, series keys; derivation of pseudonymous keys and of our own UIDs.
+// UIDs, AE titles, series keys; derivation of pseudonymous keys and of our own UIDs.
 pub mod identity;
 
-/// The closed vocabularies: parameters, levels, reasons, coded concepts.
+// The closed vocabularies: parameters, levels, reasons, coded concepts.
 pub mod codes;
 
-/// Named suitability checks and the one table of their limits.
+// Named suitability checks and the one table of their limits.
 pub mod checks;
 
-/// Tracing set-up and field names.
+// Tracing set-up and field names.
 pub mod telemetry;
 
-/// The wire: PDU framing, negotiation, command sets, associations as SCP and SCU.
+// Who owns a folder.
+pub mod lock;
+
+// The wire: PDU framing, negotiation, command sets, associations as SCP and SCU.
 pub mod dimse;
 
-/// Every attribute that is read of one object, parsed once.
+// Every attribute that is read of one object, parsed once.
 pub mod instance;
 
-/// Durable, append-only segments of received objects.
+// Durable, append-only segments of received objects.
 pub mod spool;
 
-/// The rebuildable index (sled) of series, instances and revisions.
+// The rebuildable index (sled) of series, instances and revisions.
 pub mod catalogue;
 
-/// Storage and verification services: who may call, what is accepted, with which status.
+// Storage and verification services: who may call, what is accepted, with which status.
 pub mod receive;
 
-/// Which instances make one series, and when it is settled.
+// Which instances make one series, and when it is settled.
 pub mod series;
 
-/// Arrays without DICOM or anatomy: grids, masks, components, morphology, distance, smoothing.
+// Arrays without DICOM or anatomy: grids, masks, components, morphology, distance, smoothing.
 pub mod grid;
 
-/// Decoding, geometry, rescale to HU: the volume of one settled series and its suitability.
+// Decoding, geometry, rescale to HU: the volume of one settled series and its suitability.
 pub mod volume;
 
-/// Spinal canal, vertebrae and their names; liver, spleen, vessels and contrast phase.
+// Spinal canal, vertebrae and their names; liver, spleen, vessels and contrast phase.
 pub mod anatomy;
 
-/// Regions of interest, statistics, target checks, outcomes.
+// Regions of interest, statistics, target checks, outcomes.
 pub mod measure;
 
-/// The record: the one input of all writers.
+// The record: the one input of all writers.
 pub mod record;
 
-/// RSIF and previews: views of the record.
+// RSIF and previews: views of the record.
 pub mod write;
 
-/// The results folder and its event log.
+// The results folder and its event log.
 pub mod deliver;
 
-/// A self-made torso series with known truth.
+// A self-made torso series with known truth.
 pub mod phantom;
 
-/// Configuration text to checked options of every stage.
+// Configuration text to checked options of every stage.
 pub mod config;
 
-/// Wiring: receiver, workers, shutdown.
+// Wiring: receiver, workers, shutdown.
 pub mod node;
 
-/// The command line, one file per command.
+// The command line, one file per command.
 pub mod cli;

@@ -1,5 +1,6 @@
 //! Durable file operations: a file is flushed before it gets its name, a folder after it got a new entry.
 
+use crate::lock;
 use std::fs;
 use std::fs::DirBuilder;
 use std::fs::File;
@@ -13,7 +14,6 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use rustix::fs::CWD;
-use rustix::fs::FlockOperation;
 use rustix::fs::RenameFlags;
 use rustix::io::Errno;
 
@@ -203,11 +203,8 @@ pub(super) fn lock(path: &Path) -> Result<File, DeliverError> {
         .mode(FILE_MODE)
         .open(path)
         .map_err(failed("opening", path))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(Errno::WOULDBLOCK) => Err(DeliverError::InUse { path: path.to_owned() }),
-        Err(errno) => Err(failed("locking", path)(errno.into())),
-    }
+    let taken = lock::take(file).map_err(failed("locking", path))?;
+    taken.ok_or_else(|| DeliverError::InUse { path: path.to_owned() })
 }
 
 #[cfg(test)]

@@ -142,6 +142,13 @@ impl ResultsFolder {
         Latest::read_if_whole(&self.root, series)
     }
 
+    /// The documents of a revision as published, for a comparison with the next one; those that were pruned are left out.
+    pub fn documents_of(&self, series: &SeriesFolder, latest: &Latest) -> Result<Vec<Vec<u8>>, DeliverError> {
+        let folder = series.path(&self.root).join(&latest.path);
+        let read = latest.documents.iter().map(|entry| disk::read(&folder.join(&entry.file)));
+        Ok(read.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
     /// Publishes a revision, or says that its documents are those of the newest one.
     ///
     /// Until this returns `Ok`, the job has to stay queued. A publication that failed after its folder became visible is

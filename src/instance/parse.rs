@@ -103,7 +103,6 @@ impl Instance {
         build(&bytes, scan::scan_head(&bytes, total, declared)?)
     }
 
-    /// Parses a whole data set, or its beginning up to and with the header of Pixel Data, that is not deflated.
     /// Parses a whole data set, or its beginning up to and with the header of Pixel Data, as it came from the wire.
     pub fn parse(bytes: &[u8], transfer_syntax_uid: &Uid) -> Result<Instance, InstanceError> {
         let declared = declared_encoding(transfer_syntax_uid);

@@ -3,15 +3,15 @@
 //! Input: a `Volume` (native voxels), `Findings`. Output: [`Measurements`]: a value or a reason for every parameter.
 //! Definitions: `axial200`, `core3d`, `core`, `discs3` of the definition set; statistics on native voxels only.
 
-use crate::anatomy::Findings;
-use crate::volume::Volume;
 pub mod organ;
 pub mod statistics;
 pub mod vertebra;
 
+use crate::anatomy::Findings;
 use crate::checks::Check;
 use crate::codes::Reason;
 use crate::codes::Term;
+use crate::volume::Volume;
 
 /// Statistics of the voxels of one region. HU in `f64`, not yet rounded.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +143,7 @@ pub struct Measurements {
 
 /// Measures all parameters of one volume.
 pub fn measure(volume: &Volume, findings: &Findings) -> Measurements {
-    let mut targets = Vec::new();
+    let mut targets = vertebra::measure_vertebrae(volume, &findings.spine, &volume.checks);
     let (organs, checks) = organ::measure_organs(
         volume,
         &findings.liver,

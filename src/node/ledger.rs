@@ -122,7 +122,8 @@ impl Ledger {
             }
         }
         if rebuild.is_needed() {
-            for (stored, durable) in recovery.instances {
+            for recovered in recovery.instances() {
+                let (stored, durable) = recovered?;
                 let at_ms = stored.header.received_at_ms;
                 ledger.enter(&stored, durable, None, at_ms)?;
             }
@@ -136,6 +137,9 @@ impl Ledger {
             if matches!(rebuild, Rebuild::Full { .. }) {
                 ledger.apply_notes(&recovery.notes)?;
             }
+        }
+        if rebuild.is_needed() {
+            ledger.reconcile(now_ms)?;
         }
         ledger.end_cut_associations(now_ms)?;
         Ok(ledger)
@@ -334,6 +338,33 @@ impl Ledger {
     /// Makes the index durable and marks an orderly stop. Blocks.
     pub fn close(&self) -> Result<(), LedgerError> {
         Ok(self.catalogue.clone().close()?)
+    }
+
+    /// Index and states are written one after the other, so a stop in between leaves them apart: the index holds.
+    /// A finished series whose instances are not those of its result is collected again.
+    fn reconcile(&self, now_ms: i64) -> Result<(), LedgerError> {
+        for (key, mut state) in self.catalogue.all_series::<SeriesState>()? {
+            let count = self.catalogue.count(&key)?;
+            let stale = match &state.phase {
+                Phase::Done { instances_digest, .. } => {
+                    digest_of(&self.catalogue.instances(&key)?) != *instances_digest
+                }
+                _ => false,
+            };
+            if !stale && state.instances == count {
+                continue;
+            }
+            if stale {
+                state.arrived(&Arrival { association: "recovery", calling: "", at_ms: now_ms, kind: ArrivalKind::New });
+                state.association_ended("recovery", AssociationEnding::Released, now_ms);
+            }
+            state.instances = count;
+            self.catalogue.put_series(&key, &state)?;
+            if !matches!(state.phase, Phase::Done { .. }) {
+                self.lock().hold(key, state);
+            }
+        }
+        Ok(())
     }
 
     /// Applies notes of finished work to an index that was rebuilt from nothing: a series whose instances are those of

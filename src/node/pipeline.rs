@@ -90,7 +90,8 @@ pub fn measure_series(instances: &[SeriesInstance], settings: &Settings) -> Meas
     let volume = match built.volume {
         Ok(volume) => volume,
         Err(unsuitable) => {
-            let record = without_volume(unsuitable.reason, unsuitable.detail, built.checks);
+            let record = without_volume(unsuitable.reason, unsuitable.detail, built.checks)
+                .with_stack(built.acquisition, built.geometry);
             return Measured::bare(record, built.verdicts, clock.laps, settings);
         }
     };

@@ -86,7 +86,10 @@ pub fn publish(
         generated_at: jiff::Timestamp::now(),
         revision,
         supersedes: latest.as_ref().map(deliver::Latest::ids).unwrap_or_default(),
-        supersede_reason: latest.as_ref().map(|_| rsif::SupersedeReason::LateInstances),
+        supersede_reason: match &latest {
+            None => None,
+            Some(latest) => Some(supersede_reason(&results.documents_of(&series, latest)?, measured)),
+        },
         trigger: circumstances.trigger,
         job: uuid::Uuid::new_v4().simple().to_string(),
         node: circumstances.node.clone(),
@@ -98,6 +101,26 @@ pub fn publish(
     let receipt = receipt(instances, measured, circumstances, identifiers, secret);
     let files = measured.previews.iter().map(|preview| (preview.file.clone(), preview.png.clone())).collect();
     Ok(results.publish(&Publication { series, revision, documents, files, receipt })?)
+}
+
+/// Why a new revision follows: what differs first, from the input to the program.
+fn supersede_reason(previous: &[Vec<u8>], measured: &Measured) -> rsif::SupersedeReason {
+    let previous: Option<serde_json::Value> =
+        previous.first().and_then(|document| serde_json::from_slice(document).ok());
+    let stated = |pointer: &str| previous.as_ref().and_then(|document| document.pointer(pointer)?.as_str());
+    let same =
+        |pointer: &str, now: &str| stated(pointer).is_some_and(|before| before.trim_start_matches("sha256:") == now);
+    let software = settings::software();
+    // Without identifiers a document states no digest of its instances; then late instances are what is left.
+    if !same("/source/instances_digest", &measured.record.source.instances_digest) {
+        rsif::SupersedeReason::LateInstances
+    } else if !same("/configuration/digest", &measured.record.configuration_digest) {
+        rsif::SupersedeReason::ConfigurationChanged
+    } else if !same("/software/version", &software.version) {
+        rsif::SupersedeReason::SoftwareChanged
+    } else {
+        rsif::SupersedeReason::Operator
+    }
 }
 
 fn preview_entry(preview: &crate::write::preview::Preview) -> rsif::PreviewEntry {

@@ -3,7 +3,6 @@
 //! Input: a checked configuration. Output: a node that receives until it is told to stop; every settled series ends in the
 //! results folder. Errors: [`NodeError`] at the start, one clear line each; later faults are logged and retried.
 
-use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -47,12 +46,6 @@ pub enum NodeError {
         /// The cause.
         source: std::io::Error,
     },
-    /// Another node works in the data folder.
-    #[error("data folder {} is in use by another node", path.display())]
-    InUse {
-        /// The folder.
-        path: PathBuf,
-    },
     /// The listener cannot be bound.
     #[error("{address} cannot be bound")]
     Bind {
@@ -78,7 +71,7 @@ pub enum NodeError {
     Results(#[from] DeliverError),
 }
 
-/// Data folder, opened and locked.
+/// Data folder, opened; the spool's lock keeps other processes out.
 pub struct Opened {
     /// Spool of objects.
     pub spool: Spool,
@@ -86,7 +79,6 @@ pub struct Opened {
     pub ledger: Arc<Ledger>,
     /// Secret that keys pseudonyms.
     pub secret: SiteSecret,
-    lock: File,
 }
 
 impl Opened {
@@ -94,7 +86,6 @@ impl Opened {
     pub fn open(config: &Config) -> Result<Opened, NodeError> {
         let dir = &config.node.data_dir;
         make_folder(dir)?;
-        let lock = lock(dir)?;
         let secret = catalogue::load_or_create_secret(dir)?;
         let spool_dir = dir.join("spool");
         make_folder(&spool_dir)?;
@@ -103,10 +94,10 @@ impl Opened {
             tracing::error!(?damage, "damage in the spool");
         }
         let (catalogue, rebuild) = Catalogue::open(&dir.join("catalogue"), &spool_dir)?;
-        let held = recovery.instances.len();
+        let held = recovery.instance_count();
         let ledger = Ledger::open(catalogue, rebuild, spool.clone(), recovery, now_ms())?;
         tracing::info!(instances = held, "data folder opened");
-        Ok(Opened { spool, ledger: Arc::new(ledger), secret, lock })
+        Ok(Opened { spool, ledger: Arc::new(ledger), secret })
     }
 
     /// Marks an orderly stop.
@@ -115,7 +106,6 @@ impl Opened {
             tracing::warn!(%error, "the index was not closed in good order and will be checked at the next start");
         }
         self.spool.close();
-        drop(self.lock);
     }
 }
 
@@ -127,20 +117,6 @@ pub fn site_secret(config: &Config) -> Result<SiteSecret, NodeError> {
 
 fn make_folder(path: &Path) -> Result<(), NodeError> {
     std::fs::create_dir_all(path).map_err(|source| NodeError::Folder { path: path.to_owned(), source })
-}
-
-fn lock(dir: &Path) -> Result<File, NodeError> {
-    let path = dir.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|source| NodeError::Folder { path, source })?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(_) => Err(NodeError::InUse { path: dir.to_owned() }),
-    }
 }
 
 /// A node that is bound and ready to run.

@@ -153,7 +153,7 @@ fn level(scan: &Scan, vertebra: &Vertebra) -> Option<LevelTruth> {
         name: vertebra.name.clone(),
         centre_mm: scan.patient_mm(vertebra.frame.origin).map(|axis| round(axis, LENGTH_DECIMALS)),
         trabecular_hu: round(trabecular(&scan.options, vertebra.trabecular_hu), MEAN_DECIMALS),
-        rib_mm: vertebra.rib_mm,
+        rib_mm: vertebra.rib_mm.map(|length| round(length * scan.options.scale[0], LENGTH_DECIMALS)),
         in_view: spare_mm(scan, span(scan, vertebra)) >= 0.0,
     })
 }

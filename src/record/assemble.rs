@@ -5,7 +5,6 @@
 use super::LevelIdentification;
 use super::Record;
 use super::Source;
-use super::volume_digest;
 use crate::anatomy::Certainty;
 use crate::anatomy::Findings;
 use crate::anatomy::Spine;
@@ -18,6 +17,7 @@ use crate::measure::Measurements;
 use crate::measure::Outcome;
 use crate::measure::TargetMeasurement;
 use crate::units;
+use crate::volume;
 use crate::volume::AcquisitionEntry;
 use crate::volume::Geometry;
 use crate::volume::Volume;
@@ -52,7 +52,7 @@ impl Record {
             levels: findings.spine.as_ref().ok().map(level_identification),
             targets,
             checks,
-            volume_digest: Some(volume_digest(volume)),
+            volume_digest: Some(volume::digest(volume)),
             configuration_digest: inputs.configuration_digest,
         }
     }

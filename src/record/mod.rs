@@ -25,7 +25,6 @@ use crate::volume::SliceProvenance;
 
 pub use assemble::Inputs;
 pub use digest::instances_digest;
-pub use digest::volume_digest;
 
 /// Everything that outputs say about one series.
 #[derive(Debug, Clone)]

@@ -21,8 +21,8 @@ mod retention;
 mod scan;
 mod writer;
 
+use crate::lock;
 use std::fs::File;
-use std::fs::TryLockError;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -138,7 +138,7 @@ impl Spool {
     /// Opens the spool in `dir`, makes the folder where needed, and reads what it holds. Blocks.
     pub fn open(dir: &Path, options: Options) -> Result<(Spool, Recovery), SpoolError> {
         std::fs::create_dir_all(dir).map_err(|error| SpoolError::io("create folder", dir, error))?;
-        let lock = lock(dir)?;
+        let lock = own(dir)?;
         let recovered = recovery::recover(dir, &options)?;
         let ground = Arc::new(Ground::new(
             dir.to_owned(),
@@ -275,15 +275,12 @@ fn damaged(stored: &StoredInstance) -> SpoolError {
 }
 
 /// Takes the folder for this process.
-fn lock(dir: &Path) -> Result<File, SpoolError> {
+fn own(dir: &Path) -> Result<File, SpoolError> {
     let path = dir.join("lock");
     let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
     let file = opened.map_err(|error| SpoolError::io("open lock", &path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(SpoolError::InUse { path }),
-        Err(TryLockError::Error(error)) => Err(SpoolError::io("lock", &path, error)),
-    }
+    let taken = lock::take(file).map_err(|error| SpoolError::io("lock", &path, error))?;
+    taken.ok_or(SpoolError::InUse { path })
 }
 
 /// The ways to the writer threads; closing them ends the threads.

@@ -8,6 +8,7 @@ mod acquisition;
 mod build;
 mod codestream;
 mod decode;
+mod digest;
 mod encapsulated;
 #[cfg(test)]
 mod fixture;
@@ -17,15 +18,14 @@ mod stack;
 mod suitability;
 mod words;
 
-use sha2::{Digest, Sha256};
-
 use crate::checks::Check;
 use crate::codes::Reason;
 use crate::grid::Grid;
-use crate::identity::{Uid, hex};
+use crate::identity::Uid;
 
 pub use build::build;
 pub use decode::DecodeError;
+pub use digest::digest;
 pub use suitability::core3d_thickness;
 
 /// Limits of building a volume.
@@ -230,31 +230,4 @@ impl Volume {
             Voxels::Float32(grid) => out.extend_from_slice(grid.slice(k)),
         }
     }
-}
-
-/// SHA-256 of geometry and voxels as `sha256:` and hexadecimal digits: equal exactly when a measurement sees the same.
-///
-/// Digested are, little endian: the shape (u64 each), both directions, both pixel spacings and all slice origins (f64),
-/// then the HU in slice order (i16, or f32 where the rescale is not whole).
-pub fn digest(volume: &Volume) -> String {
-    let geometry = &volume.geometry;
-    let mut digest = Sha256::new();
-    for extent in geometry.shape {
-        digest.update((extent as u64).to_le_bytes());
-    }
-    let directions = geometry.row_direction.iter().chain(&geometry.column_direction);
-    let spacings = [geometry.row_spacing_mm, geometry.column_spacing_mm];
-    for number in directions.chain(&spacings).chain(geometry.origins_mm.iter().flatten()) {
-        digest.update(number.to_le_bytes());
-    }
-    let mut bytes = Vec::new();
-    for k in 0..geometry.shape[0] {
-        bytes.clear();
-        match &volume.voxels {
-            Voxels::Int16(grid) => bytes.extend(grid.slice(k).iter().flat_map(|value| value.to_le_bytes())),
-            Voxels::Float32(grid) => bytes.extend(grid.slice(k).iter().flat_map(|value| value.to_le_bytes())),
-        }
-        digest.update(&bytes);
-    }
-    format!("sha256:{}", hex(&digest.finalize()))
 }

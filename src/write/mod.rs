@@ -2,9 +2,9 @@
 //!
 //! Input: a [`crate::record::Record`]. Output: bytes of files; equal records give equal bytes.
 
-/// Pictures of what was measured, and where.
+// Pictures of what was measured, and where.
 pub mod preview;
-/// RSIF documents of the node's profile.
+// RSIF documents of the node's profile.
 pub mod rsif;
-/// Checking of RSIF documents, ours and others'.
+// Checking of RSIF documents, ours and others'.
 pub mod validate;

@@ -3,8 +3,11 @@
 
 mod configuration;
 mod conformance;
+mod crash;
 mod durability;
 mod layering;
+mod node;
+mod node_support;
 mod organs_real;
 mod phantom;
 mod preview;

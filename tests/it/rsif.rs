@@ -7,6 +7,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 use serde_json::json;
 
+use resetray::checks::Bound;
+use resetray::checks::Limit;
+use resetray::checks::Observed;
+use resetray::checks::Scope;
 use resetray::codes::Reason;
 use resetray::codes::Term;
 use resetray::measure::Outcome;
@@ -247,6 +251,22 @@ fn a_damaged_or_wordy_header_costs_the_attribute_and_not_the_document() {
         assert!(acquisition.get(name).is_none(), "{name}");
     }
     assert!(acquisition.get("image_type").is_some());
+}
+
+#[test]
+fn observations_and_supplements_that_are_no_numbers_do_not_cost_the_document() {
+    let mut record = samples::record();
+    let limit = Limit { pass: Bound::AtMost(1.5), flag: None };
+    for observed in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let observed = Some(Observed::Number(observed));
+        record.checks.push(samples::check("unstable", Scope::Series, observed, limit, Reason::RegionNotPossible));
+    }
+    record.targets[1].regions[1].statistics.standard_deviation_hu = f64::NAN;
+    let document = make(&record, &combined()).remove(0);
+    assert_eq!(validate(&document.bytes), []);
+    let tree = parsed(&document);
+    assert!(tree["technical_measurements"].get("vertebral_body_l1_core3d").is_none());
+    assert!(tree["measurements"].get("L1_HU").is_some());
 }
 
 #[test]

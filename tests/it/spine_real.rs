@@ -137,7 +137,7 @@ fn wrong_names(case: &str, scan: &Measured, levels: &str) -> Vec<String> {
 fn reading(line: &str) -> Option<Reading> {
     let fields: Vec<&str> = line.split(',').collect();
     let number = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok());
-    let term = Term::ALL.into_iter().find(|term| Some(&term.name()) == fields.get(1).as_deref())?;
+    let term = Term::ALL.into_iter().find(|term| Some(&term.name()) == fields.get(1))?;
     let is_vertebral = [Term::Th12Hu, Term::L1Hu, Term::L2Hu].contains(&term);
     is_vertebral.then(|| Reading {
         case: fields[0].to_owned(),

@@ -146,7 +146,7 @@ fn doubt_steep_curve(
     let steepest = part.iter().map(|head| head[0].abs()).fold(0.0, f64::max);
     let tilt = steepest.min(1.0).asin().to_degrees();
     if tilt > parameters.coronal_tilt_limit_degrees {
-        naming.doubt("scoliosis");
+        naming.doubt("lateral_curvature");
     }
     Some(tilt)
 }

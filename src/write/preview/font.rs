@@ -74,6 +74,22 @@ pub(super) fn fitted(text: &str, cap_height: f64, width: f64) -> String {
     String::new()
 }
 
+/// Breaks a text at blanks into at most `lines` lines of a width; the last one takes the rest.
+pub(super) fn wrapped(text: &str, cap_height: f64, width: f64, lines: usize) -> Vec<String> {
+    let mut broken: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let full = broken.len() >= lines;
+        match broken.last_mut() {
+            Some(line) if full || text_width(&format!("{line} {word}"), cap_height) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => broken.push(word.to_owned()),
+        }
+    }
+    broken
+}
+
 /// Draws a text near an anchor (baseline), moved and cut so that it lies inside `place` whole; gives its extent.
 pub(super) fn draw(canvas: &mut Canvas, text: &str, anchor: Point, align: Align, style: &Style, place: Rect) -> Rect {
     let rim = style.halo + style.stroke / 2.0 + 1.0;
@@ -340,6 +356,13 @@ mod tests {
         let cut = fitted("slice_thickness, image_type_primary", 10.0, 120.0);
         assert!(cut.ends_with("..") && text_width(&cut, 10.0) <= 120.0);
         assert_eq!(fitted("L1", 10.0, 120.0), "L1");
+    }
+
+    #[test]
+    fn long_text_is_broken_at_blanks_and_its_last_line_takes_the_rest() {
+        let width = text_width("one two", 10.0) + 0.5;
+        assert_eq!(wrapped("one two three four", 10.0, width, 2), ["one two", "three four"]);
+        assert_eq!(wrapped("one", 10.0, width, 2), ["one"]);
     }
 
     #[test]

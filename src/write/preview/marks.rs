@@ -115,7 +115,7 @@ pub(super) fn level_labels(
         let (direction, half) = if sideways {
             (vertebra.left, vertebra.width_mm / 2.0)
         } else {
-            (vector::times(vertebra.anterior, 1.0), vertebra.depth_mm / 2.0)
+            (vertebra.anterior, vertebra.depth_mm / 2.0)
         };
         // Beside the body: on the left side of the picture of a sagittal view, on the right side of a coronal one.
         let wall = view.pixel(vector::along(vertebra.centre_mm, direction, half + LABEL_DISTANCE_MM));

@@ -11,6 +11,7 @@ use super::contour::shadow_membership;
 use super::font::Align;
 use super::font::Style;
 use super::font::draw;
+use super::font::wrapped;
 use super::marks;
 use super::panel;
 use super::place;
@@ -135,15 +136,18 @@ fn results(canvas: &mut Canvas, targets: &[&TargetMeasurement], rect: Rect) {
         draw(
             canvas,
             wording::subject(target.term),
-            [left, top + 22.0],
+            [left, top + 20.0],
             Align::Left,
             &Style::plain(11.0, sheet::TEXT),
             place,
         );
-        draw(canvas, &result, [right, top + 22.0], Align::Right, &Style::bold(12.0, colour), place);
+        draw(canvas, &result, [right, top + 20.0], Align::Right, &Style::bold(12.0, colour), place);
         let remark = format!("{}  {}", target.term.name(), wording::remark(&target.outcome));
-        draw(canvas, &remark, [left, top + 42.0], Align::Left, &Style::plain(8.5, sheet::QUIET), place);
-        let line = vec![[place.left as f64, top + 58.0], [right, top + 58.0]];
+        for (line, text) in wrapped(&remark, 8.5, place.width as f64 - 12.0, 2).iter().enumerate() {
+            let baseline = top + 38.0 + 14.0 * line as f64;
+            draw(canvas, text, [left, baseline], Align::Left, &Style::plain(8.5, sheet::QUIET), place);
+        }
+        let line = vec![[place.left as f64, top + 61.0], [right, top + 61.0]];
         let pen = Pen { rim: 0.0, ..Pen::line(sheet::PANEL_EDGE, 1.0) };
         canvas.stroke(&[line], &pen, place);
     }

@@ -228,9 +228,14 @@ impl View {
         self.projection(canvas, volume, window, depth_mm, |values| values.iter().copied().reduce(f64::max));
     }
 
-    /// Draws the mean HU within a depth before and behind the plane.
+    /// Draws the mean HU within a depth before and behind the plane, every sample first cut to the window: air before
+    /// an organ then does not hide it.
     pub(super) fn mean_image(&self, canvas: &mut Canvas, volume: &Volume, window: Window, depth_mm: [f64; 2]) {
-        let mean = |values: &[f64]| values.iter().copied().reduce(|a, b| a + b).map(|sum| sum / values.len() as f64);
+        let (low, high) = (window.center_hu - window.width_hu / 2.0, window.center_hu + window.width_hu / 2.0);
+        let mean = |values: &[f64]| {
+            let sum: f64 = values.iter().map(|value| value.clamp(low, high)).sum();
+            (!values.is_empty()).then(|| sum / values.len() as f64)
+        };
         self.projection(canvas, volume, window, depth_mm, mean);
     }
 

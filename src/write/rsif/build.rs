@@ -338,7 +338,7 @@ fn level_identification(record: &Record) -> Result<Option<model::LevelIdentifica
             NumberingBasis::None => "none",
         },
         convention: NUMBERING_CONVENTION,
-        evidence: seen.evidence.clone(),
+        evidence: seen.evidence.iter().copied().filter(|word| diagnostic_word(word).is_none()).collect(),
         levels,
     }))
 }
@@ -364,7 +364,12 @@ fn outcomes(context: &Context<'_>, listed: &Listed<'_>) -> Result<Outcomes, Rsif
             Outcome::Measured { value, flags } => {
                 measured.push((term.name().to_owned(), measurement(context, target, *value, flags)?));
                 for region in &target.regions {
-                    regions.extend(regions::entry(context, region)?);
+                    match regions::entry(context, region) {
+                        Ok(entry) => regions.extend(entry),
+                        // The value does not rest on a supplementary region; one that cannot be written is left out.
+                        Err(_) if !region.public => {}
+                        Err(error) => return Err(error),
+                    }
                 }
             }
             Outcome::NotMeasured { reason, detail, blocked_by } => {

@@ -14,6 +14,9 @@ use crate::measure::Outcome;
 use crate::measure::TargetMeasurement;
 use crate::units;
 
+/// Largest observation that is written.
+const OBSERVED_MAX: f64 = 999_999_999.0;
+
 /// The checks of one document with their identifiers.
 pub(super) struct Listed<'a>(Vec<(String, &'a Check)>);
 
@@ -96,7 +99,7 @@ fn own_flags<'a>(target: &'a TargetMeasurement, context: &'a Context<'_>) -> imp
 fn fields(id: &str, check: &Check, context: &Context<'_>) -> Result<model::Check, RsifError> {
     let observed = match &check.observed {
         None => None,
-        Some(Observed::Number(value)) => Some(model::Scalar::Number(number(*value)?)),
+        Some(Observed::Number(value)) => Some(observed_number(*value)?),
         Some(Observed::Text(word)) => Some(model::Scalar::Text(word.clone())),
         Some(Observed::Bool(value)) => Some(model::Scalar::Bool(*value)),
     };
@@ -133,6 +136,15 @@ fn bound(bound: &Bound) -> Result<model::Bound, RsifError> {
         Bound::Is(expected) => ("==", BoundValue::Bool(*expected)),
     };
     Ok(model::Bound { op, value })
+}
+
+/// An observation that cannot be written as it is keeps its verdict: beyond the largest number it is cut there, and what
+/// is no number is said to be none.
+fn observed_number(value: f64) -> Result<model::Scalar, RsifError> {
+    if value.is_nan() {
+        return Ok(model::Scalar::Text("not_a_number".to_owned()));
+    }
+    number(value.clamp(-OBSERVED_MAX, OBSERVED_MAX)).map(model::Scalar::Number)
 }
 
 /// Checks are rounded to 3 decimals where they are evaluated.

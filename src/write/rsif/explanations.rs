@@ -249,6 +249,44 @@ const BY_NAME: &[Sentence] = &[
         "Левая и правая стороны не различаются достоверно.",
     ),
     ("ratio_denominator", "The spleen mean is too small to divide by.", "Среднее селезёнки слишком мало для деления."),
+    ("no_region", "No region of interest could be placed.", "Область интереса разместить не удалось."),
+    ("extent_exceeds_limit", "The extent of the series exceeds the limit.", "Протяжённость серии превышает предел."),
+    ("level_outside_scan", "The vertebral level lies outside the scan.", "Уровень позвонка вне области сканирования."),
+    (
+        "no_rib_no_sacrum",
+        "Neither the last rib nor the sacrum is in the scan, so the level is not certain.",
+        "Ни последнее ребро, ни крестец не входят в область сканирования, поэтому уровень не достоверен.",
+    ),
+    (
+        "first_rib_count",
+        "Counting from the first rib does not agree with the last rib.",
+        "Счёт от первого ребра не согласуется с последним ребром.",
+    ),
+    (
+        "lumbar_count",
+        "The number of vertebrae above the sacrum does not agree with the last rib.",
+        "Число позвонков над крестцом не согласуется с последним ребром.",
+    ),
+    (
+        "partition_weak",
+        "The boundaries of the vertebra were not found with certainty.",
+        "Границы позвонка не найдены достоверно.",
+    ),
+    ("outline_weak", "The outline of the vertebral body is too weak.", "Контур тела позвонка слишком слаб."),
+    (
+        "height_jump",
+        "The height of the vertebra differs too much from its neighbours.",
+        "Высота позвонка слишком отличается от соседних.",
+    ),
+    ("unstable", "The mean changes too much when the region moves.", "Среднее слишком меняется при сдвиге области."),
+    ("liver_discs", "Discs and core of the liver disagree.", "Диски и ядро печени не согласуются."),
+    ("spleen_without_landmarks", "The spleen was found without its landmarks.", "Селезёнка найдена без ориентиров."),
+    ("spleen_without_liver", "The spleen was found without the liver.", "Селезёнка найдена без печени."),
+    (
+        "operand_not_measured",
+        "A parameter that this one is calculated from was not measured.",
+        "Не измерен параметр, из которого вычисляется данный.",
+    ),
 ];
 
 /// The general sentence of a reason.

@@ -157,7 +157,7 @@ impl Reading for Value {
 }
 
 /// Word stems of conclusions that no output may carry.
-const DIAGNOSTIC_STEMS: [&str; 26] = [
+const DIAGNOSTIC_STEMS: [&str; 27] = [
     "diagnos",
     "disease",
     "patholog",
@@ -177,6 +177,7 @@ const DIAGNOSTIC_STEMS: [&str; 26] = [
     "treatment",
     "therap",
     "abnormal",
+    "scolio",
     "t-score",
     "z-score",
     "диагно",

@@ -29,6 +29,9 @@ fn coarse(row: [f64; 3], column: [f64; 3]) -> Storage {
     Storage { row, column, row_spacing_mm: 2.0, column_spacing_mm: 2.0, slice_spacing_mm: 5.0, height_mm: 200.0 }
 }
 
+/// Gray of the ball; water is darker, also where the ball fills only a part of the depth.
+const BALL_GRAY: u8 = 150;
+
 /// A torso of water with one ball of bone in it.
 fn water_with_ball(ball: [f64; 3]) -> impl Fn([f64; 3]) -> f64 {
     move |point: [f64; 3]| {
@@ -51,11 +54,11 @@ fn pictures(storage: Storage, ball: [f64; 3]) -> Vec<Preview> {
     previews(&volume, &scene::absent("none"), &targets)
 }
 
-/// Bounding box `[left, top, right, bottom]` of the white ball in a part of the picture, as columns and rows.
+/// Bounding box `[left, top, right, bottom]` of the bright ball in a part of the picture, as columns and rows.
 fn ball_box(picture: &Preview, columns: std::ops::Range<usize>) -> [usize; 4] {
     let width = picture.width as usize;
     let pixels = scene::pixels(picture);
-    let white = |x: usize, y: usize| pixels[y * width + x].iter().all(|&value| value > 250);
+    let white = |x: usize, y: usize| pixels[y * width + x].iter().all(|&value| value > BALL_GRAY);
     // Letters and bars are never this thick.
     let solid = |x: usize, y: usize| (0..9).all(|step| white(x + step, y) && white(x, y + step));
     let mut found = [usize::MAX, usize::MAX, 0, 0];

@@ -1,0 +1,167 @@
+//! The whole job over real sockets: push, measure, publish; late images, wrong objects, restarts.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::node_support::NodeProcess;
+use crate::node_support::documents;
+use crate::node_support::is_installed;
+use crate::node_support::program;
+use crate::node_support::python_with;
+use crate::node_support::small_phantom;
+use crate::node_support::succeed;
+use crate::node_support::wait_for_documents;
+use crate::node_support::without_processing;
+use crate::node_support::write_phantom;
+
+fn send(dir: &Path, port: u16, what: &Path) {
+    succeed(program(dir).arg("send").arg(what).args(["--to", &format!("RESETRAY@127.0.0.1:{port}")]));
+}
+
+/// A pynetdicom sender of a folder: `python - HOST PORT FOLDER`.
+const PYNETDICOM_SENDER: &str = r"
+import sys, os, pydicom, pynetdicom
+ae = pynetdicom.AE(ae_title='PYNETDICOM')
+ae.add_requested_context('1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.1.2.1')
+assoc = ae.associate('127.0.0.1', int(sys.argv[1]), ae_title='RESETRAY')
+assert assoc.is_established
+for name in sorted(os.listdir(sys.argv[2]), reverse=True):
+    if name.endswith('.dcm'):
+        status = assoc.send_c_store(pydicom.dcmread(os.path.join(sys.argv[2], name)))
+        assert status.Status == 0, status
+assoc.release()
+";
+
+/// Every way of sending the same series gives the same bytes outside `processing`.
+#[test]
+fn files_and_every_peer_give_the_same_documents() {
+    let base = tempfile::tempdir().unwrap();
+    let phantom = base.path().join("phantom");
+    write_phantom(&small_phantom(11), &phantom);
+    let phantom = phantom.as_path();
+
+    // The site secret keys the pseudonyms, so all runs share one.
+    let offline = base.path().join("offline");
+    std::fs::create_dir_all(&offline).unwrap();
+    let results = offline.join("results");
+    succeed(program(&offline).arg("process").arg(phantom).arg("--out").arg(&results));
+    let expected = without_processing(&documents(&results));
+    assert_eq!(expected.len(), 2);
+    let secret = std::fs::read(offline.join("data/site-secret")).unwrap();
+
+    let python = python_with("pynetdicom");
+    type Push<'a> = (&'a str, Box<dyn Fn(&Path, u16) + 'a>);
+    let mut ways: Vec<Push> = vec![("resetray send", Box::new(|dir, port| send(dir, port, phantom)))];
+    if is_installed("storescu") {
+        ways.push((
+            "storescu",
+            Box::new(|_, port| {
+                succeed(
+                    Command::new("storescu")
+                        .args(["-aec", "RESETRAY", "+sd", "+sp", "*.dcm", "127.0.0.1", &port.to_string()])
+                        .arg(phantom),
+                );
+            }),
+        ));
+    } else {
+        println!("skipped: storescu is not installed");
+    }
+    match &python {
+        Some(python) => ways.push((
+            "pynetdicom",
+            Box::new(move |_, port| {
+                succeed(Command::new(python).args(["-c", PYNETDICOM_SENDER, &port.to_string()]).arg(phantom));
+            }),
+        )),
+        None => println!("skipped: no Python with pynetdicom"),
+    }
+    for (name, push) in ways {
+        let dir = base.path().join(name.replace(' ', "_"));
+        std::fs::create_dir_all(dir.join("data")).unwrap();
+        write_secret(&dir.join("data/site-secret"), &secret);
+        let node = NodeProcess::start(&dir);
+        push(&dir, node.port);
+        let found = without_processing(&wait_for_documents(&dir.join("results"), 2));
+        assert!(node.stop().success());
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+fn write_secret(path: &Path, secret: &[u8]) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, secret).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn a_late_image_opens_a_revision_that_names_what_it_supersedes() {
+    let base = tempfile::tempdir().unwrap();
+    let phantom = base.path().join("phantom");
+    write_phantom(&small_phantom(12), &phantom);
+    // The late image is the last slice of the stack.
+    let mut files: Vec<_> = std::fs::read_dir(&phantom).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "dcm"));
+    files.sort();
+    let late = base.path().join("late.dcm");
+    std::fs::rename(files.last().unwrap(), &late).unwrap();
+
+    let node = NodeProcess::start(base.path());
+    let results = base.path().join("results");
+    send(base.path(), node.port, &phantom);
+    let first = wait_for_documents(&results, 2);
+    // The same images again change nothing.
+    send(base.path(), node.port, &phantom);
+    send(base.path(), node.port, &late);
+    let all = wait_for_documents(&results, 4);
+    assert!(node.stop().success());
+    for (name, document) in &first {
+        let successor = &all[&name.replace("r0001", "r0002")];
+        assert_eq!(successor["processing"]["supersedes"], document["@id"]);
+        assert_eq!(successor["processing"]["supersede_reason"], "late_instances");
+        let count = |document: &serde_json::Value| document["source"]["instance_count"].as_u64().unwrap();
+        assert_eq!(count(successor), count(document) + 1);
+    }
+    let listed = program(base.path()).args(["series", "list", "--json"]).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(listed[0]["instances"].as_u64().unwrap() as usize, files.len());
+}
+
+#[test]
+fn the_log_and_the_results_hold_no_identity_of_the_patient() {
+    let base = tempfile::tempdir().unwrap();
+    let phantom = base.path().join("phantom");
+    let truth = write_phantom(&small_phantom(13), &phantom);
+    let node = NodeProcess::start_with(base.path(), &[("RESETRAY__LOG__LEVEL", "trace")]);
+    send(base.path(), node.port, &phantom);
+    wait_for_documents(&base.path().join("results"), 2);
+    assert!(node.stop().success());
+    let mut texts = vec![base.path().join("node.log")];
+    let mut folders = vec![base.path().join("results")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { texts.push(path) }
+        }
+    }
+    for path in texts {
+        let bytes = std::fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        for identity in ["Phantom^", "PHANTOM-"] {
+            assert!(!text.contains(identity), "{} holds {identity}", path.display());
+        }
+        if path.extension().is_some_and(|extension| extension == "json") {
+            assert!(!text.contains(&truth.series_instance_uid), "{} holds a UID", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_second_node_on_the_same_data_folder_is_refused() {
+    let base = tempfile::tempdir().unwrap();
+    let node = NodeProcess::start(base.path());
+    let output = program(base.path()).arg("serve").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in use"));
+    assert!(node.stop().success());
+}
