@@ -19,7 +19,10 @@ use crate::volume::Volume;
 
 /// Mode of the air around the body; the grid must be that of the whole image.
 pub fn find_air(grid: &PatientGrid<f32>, body: &Mask) -> Option<f64> {
-    mode(&grid.grid, &air(&grid.grid, body, grid.spacing_mm), AIR_HU)
+    let around = air(&grid.grid, body, grid.spacing_mm);
+    let seen = masks::mask_where(around.shape, |_, _, _, at| around.data[at] && grid.grid.data[at] != FILLING_HU);
+    // Where filling is all there is, the scanner's own values may be clipped to it.
+    mode(&grid.grid, &seen, AIR_HU).or_else(|| mode(&grid.grid, &around, AIR_HU))
 }
 
 /// Modes of fat and soft tissue; air and noise stay open.
@@ -34,16 +37,28 @@ pub fn find_tissues(grid: &PatientGrid<f32>, smooth: &Grid<f32>, torso: &Torso) 
 }
 
 /// What lies outside the body, away from the skin, inside the circle that a scanner reconstructs.
+///
+/// Slices whose body reaches the edge of the image do not count: lung that the edge opens looks like outside.
 fn air(hu: &Grid<f32>, body: &Mask, spacing_mm: f64) -> Mask {
     let [_, rows, columns] = hu.shape;
     let outside = morphology::complement(body);
     let from_skin = distance::euclidean_per_slice(&outside, [spacing_mm; 2], Outside::Ignored);
     let (middle_row, middle_column) = ((rows as f64 - 1.0) / 2.0, (columns as f64 - 1.0) / 2.0);
     let radius = rows.min(columns) as f64 / 2.0 - CIRCLE_MARGIN_MM / spacing_mm;
-    masks::mask_where(hu.shape, |_, j, i, at| {
-        f64::from(from_skin.data[at]) >= FROM_SKIN_MM
+    let cut: Vec<bool> = (0..body.shape[0]).map(|k| reaches_edge(body, k)).collect();
+    masks::mask_where(hu.shape, |k, j, i, at| {
+        !cut[k]
+            && f64::from(from_skin.data[at]) >= FROM_SKIN_MM
             && (j as f64 - middle_row).hypot(i as f64 - middle_column) < radius
     })
+}
+
+/// Whether the body reaches the edge of the image in slice `k`.
+fn reaches_edge(body: &Mask, k: usize) -> bool {
+    let [_, rows, columns] = body.shape;
+    let slice = body.slice(k);
+    let sides = (0..rows).any(|j| slice[j * columns] || slice[(j + 1) * columns - 1]);
+    sides || slice[..columns].contains(&true) || slice[(rows - 1) * columns..].contains(&true)
 }
 
 /// Fat under the skin whose neighbours are fat as well.
@@ -130,7 +145,9 @@ fn disc_deviation(volume: &Volume, centre_mm: [f64; 3]) -> Option<f64> {
 }
 
 /// Range in which air is looked for; what is at the clipping of the coarse grid (-1100) is filling.
-const AIR_HU: [f64; 2] = [-1095.0, -800.0];
+const AIR_HU: [f64; 2] = [-1095.0, -900.0];
+/// What the coarse grid holds where there is no image, and many scanners outside their circle.
+const FILLING_HU: f32 = -1024.0;
 /// Range of fat.
 const FAT_HU: [f64; 2] = [-160.0, -40.0];
 /// Range of soft tissue.
@@ -161,6 +178,31 @@ const LEAST_DISC_PIXELS: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn air_beside_a_body_that_the_image_cuts_is_no_witness() {
+        let air_around = |reach: usize| {
+            let body = masks::mask_where([8, 60, 60], |_, j, i, _| (20..40).contains(&j) && (20..reach).contains(&i));
+            let data = body.data.iter().map(|&inside| if inside { 40.0 } else { -998.2 }).collect();
+            let grid = PatientGrid { grid: Grid { shape: body.shape, data }, origin_mm: [0.0; 3], spacing_mm: 3.0 };
+            find_air(&grid, &body)
+        };
+        assert!(air_around(40).is_some_and(|hu| (hu + 998.5).abs() <= 1.0), "{:?}", air_around(40));
+        assert_eq!(air_around(60), None);
+    }
+
+    #[test]
+    fn filling_is_not_taken_for_air_unless_there_is_nothing_else() {
+        let body = masks::mask_where([8, 60, 60], |_, j, i, _| (20..40).contains(&j) && (20..40).contains(&i));
+        let air_with = |filled_rows: usize| {
+            let data =
+                (0..body.data.len()).map(|at| if at / 60 % 60 < filled_rows { -1024.0 } else { -998.2 }).collect();
+            let grid = PatientGrid { grid: Grid { shape: body.shape, data }, origin_mm: [0.0; 3], spacing_mm: 3.0 };
+            find_air(&grid, &body)
+        };
+        assert!(air_with(45).is_some_and(|hu| (hu + 998.5).abs() <= 1.0), "{:?}", air_with(45));
+        assert!(air_with(60).is_some_and(|hu| (hu + 1023.5).abs() <= 1.0), "{:?}", air_with(60));
+    }
 
     #[test]
     fn the_mode_is_where_most_voxels_lie() {

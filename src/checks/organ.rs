@@ -96,7 +96,7 @@ pub(super) const ROWS: &[Row] = &[
         "liver_heterogeneous",
         None,
         Limit { pass: Bound::AtMost(0.3), flag: Some(Bound::AtMost(0.5)) },
-        Reason::TargetAltered,
+        Reason::RegionNotPossible,
         "share of deep voxels outside the window: 0.004 to 0.07 in livers of one attenuation",
     ),
     row(

@@ -131,9 +131,11 @@ fn find_lungs(hu: &Grid<f32>, trunk: &Mask, spacing_mm: f64, parameters: &Parame
     let air = masks::mask_where(hu.shape, |_, _, _, at| trunk.data[at] && hu.data[at] < parameters.lung_threshold_hu);
     let parts = label::label(&air, Neighbours::Six);
     let inner = morphology::erode(&air, 1, crate::grid::Outside::False);
+    // A tilted stack ends in a slanting plane, above which the grid holds no patient: that is a cranial end as well.
+    let (slices, size) = (hu.shape[0], hu.shape[1] * hu.shape[2]);
     let mut at_top = vec![false; parts.sizes.len() + 1];
-    for &number in parts.labels.slice(hu.shape[0] - 1) {
-        at_top[number as usize] = true;
+    for (at, &number) in parts.labels.data.iter().enumerate().filter(|(_, number)| **number > 0) {
+        at_top[number as usize] |= at / size + 1 == slices || !trunk.data[at + size];
     }
     let mut inside: Vec<Vec<f64>> = vec![Vec::new(); parts.sizes.len() + 1];
     for (at, &number) in parts.labels.data.iter().enumerate().filter(|(at, _)| inner.data[*at]) {

@@ -109,6 +109,7 @@ fn flag_name(check: &Check, phase: Phase) -> &'static str {
     match check.name {
         "phase" => phase::flag(phase).unwrap_or("phase"),
         "liver_core" => "liver_partial",
+        "spleen_core" => "spleen_partial",
         "liver_range" => "liver_high",
         name => name,
     }
