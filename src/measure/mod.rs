@@ -8,7 +8,9 @@ pub mod statistics;
 pub mod vertebra;
 
 use crate::anatomy::Findings;
+use crate::anatomy::phase;
 use crate::checks::Check;
+use crate::codes::Phase;
 use crate::codes::Reason;
 use crate::codes::Term;
 use crate::volume::Volume;
@@ -143,7 +145,9 @@ pub struct Measurements {
 
 /// Measures all parameters of one volume.
 pub fn measure(volume: &Volume, findings: &Findings) -> Measurements {
-    let mut targets = vertebra::measure_vertebrae(volume, &findings.spine, &volume.checks);
+    let mut series_checks = volume.checks.clone();
+    series_checks.extend(organ::series_checks(&findings.phase, &findings.reference));
+    let mut targets = vertebra::measure_vertebrae(volume, &findings.spine, &findings.phase, &series_checks);
     let (organs, checks) = organ::measure_organs(
         volume,
         &findings.liver,
@@ -154,4 +158,15 @@ pub fn measure(volume: &Volume, findings: &Findings) -> Measurements {
     );
     targets.extend(organs);
     Measurements { targets, checks }
+}
+
+/// The flag that a check puts on a value: its name, or the word that the definition set has for this case.
+fn flag_name(check: &Check, phase: Phase) -> &'static str {
+    match check.name {
+        "phase" => phase::flag(phase).unwrap_or("phase"),
+        "liver_core" => "liver_partial",
+        "spleen_core" => "spleen_partial",
+        "liver_range" => "liver_high",
+        name => name,
+    }
 }

@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
+use resetray::anatomy;
 use resetray::anatomy::Absence;
 use resetray::anatomy::Certainty;
 use resetray::anatomy::Spine;
-use resetray::anatomy::spine;
 use resetray::codes::Level;
 use resetray::codes::Term;
 use resetray::instance::SeriesInstance;
 use resetray::instance::part10;
+use resetray::measure;
 use resetray::measure::Outcome;
 use resetray::measure::TargetMeasurement;
-use resetray::measure::vertebra;
 use resetray::volume;
 
 /// Farther than this (mm) from the reader's mid-body point a centre lies in another body.
@@ -60,7 +60,7 @@ fn vertebrae_of_real_scans_carry_the_readers_names_and_values() {
             println!("skipped: {} is not here", reading.case);
             continue;
         }
-        let scan = scans.entry(reading.case.clone()).or_insert_with(|| measure(&folder));
+        let scan = scans.entry(reading.case.clone()).or_insert_with(|| measured(&folder));
         let target = scan.as_ref().and_then(|scan| scan.targets.iter().find(|target| target.term == reading.term));
         faults.extend(judge(reading, target));
     }
@@ -71,18 +71,16 @@ fn vertebrae_of_real_scans_carry_the_readers_names_and_values() {
 }
 
 /// Builds, finds and measures; `None` where the series gives no volume.
-fn measure(folder: &Path) -> Option<Measured> {
+fn measured(folder: &Path) -> Option<Measured> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     let open = |path: &PathBuf| SeriesInstance::read(part10::open(path).ok()?).ok();
     let instances: Vec<SeriesInstance> = paths.iter().filter_map(open).collect();
     let built = volume::build(&instances, &volume::Options::default());
     let volume = built.volume.ok()?;
-    let parameters = spine::Parameters::default();
-    let grid = volume::resample::tent(&volume, 1.5);
-    let spine = spine::find_spine(&grid, spine::ScanExtent::of(&volume), &parameters);
-    let targets = vertebra::measure_vertebrae(&volume, &spine, &built.checks);
-    Some(Measured { spine, targets })
+    let findings = anatomy::find(&volume, true, true);
+    let targets = measure::measure(&volume, &findings).targets;
+    Some(Measured { spine: findings.spine, targets })
 }
 
 /// Prints a line of the table; tells what is wrong with the target.

@@ -16,7 +16,6 @@ use crate::anatomy::Absence;
 use crate::anatomy::Organ;
 use crate::anatomy::PhaseFinding;
 use crate::anatomy::ReferenceTissues;
-use crate::anatomy::phase;
 use crate::checks::Check;
 use crate::checks::Observed;
 use crate::checks::Scope;
@@ -97,21 +96,10 @@ impl Series<'_> {
         let flagging = |check: &&&Check| check.verdict == Verdict::Flag && check.applies_to(term);
         let mut flags = Vec::new();
         for check in self.checks.iter().filter(flagging) {
-            add_flag(&mut flags, flag_name(check, self.phase.phase));
+            add_flag(&mut flags, super::flag_name(check, self.phase.phase));
         }
         self.phase.flags.iter().for_each(|flag| add_flag(&mut flags, flag));
         flags
-    }
-}
-
-/// The flag that a check puts on a value: its name, or the word that the definition set has for this case.
-fn flag_name(check: &Check, phase: Phase) -> &'static str {
-    match check.name {
-        "phase" => phase::flag(phase).unwrap_or("phase"),
-        "liver_core" => "liver_partial",
-        "spleen_core" => "spleen_partial",
-        "liver_range" => "liver_high",
-        name => name,
     }
 }
 
@@ -242,7 +230,7 @@ impl<'a> Target<'a> {
             (None, Some(value)) => {
                 let mut flags = series.flags(self.term);
                 for check in self.checks.iter().filter(|check| check.verdict == Verdict::Flag) {
-                    add_flag(&mut flags, flag_name(check, series.phase.phase));
+                    add_flag(&mut flags, super::flag_name(check, series.phase.phase));
                 }
                 if let Ok(organ) = self.organ {
                     organ.flags.iter().for_each(|flag| add_flag(&mut flags, flag));

@@ -10,6 +10,7 @@ mod quality;
 
 use crate::anatomy::Absence;
 use crate::anatomy::Certainty;
+use crate::anatomy::PhaseFinding;
 use crate::anatomy::Spine;
 use crate::anatomy::Vertebra;
 use crate::checks::Check;
@@ -30,10 +31,11 @@ use crate::measure::vertebra::core::Placed;
 use crate::volume::Volume;
 use crate::volume::core3d_thickness;
 
-/// Measures T12, L1 and L2.
+/// Measures T12, L1 and L2; `series_checks` are those of the volume and those that anatomy made possible.
 pub fn measure_vertebrae(
     volume: &Volume,
     spine: &Result<Spine, Absence>,
+    phase: &PhaseFinding,
     series_checks: &[Check],
 ) -> Vec<TargetMeasurement> {
     let mut targets: Vec<Target> = Analysis::VertebralAttenuation
@@ -49,7 +51,7 @@ pub fn measure_vertebrae(
         })
         .collect();
     compare_levels(&mut targets);
-    targets.into_iter().map(|target| target.finish(series_checks, spine)).collect()
+    targets.into_iter().map(|target| target.finish(series_checks, spine, phase)).collect()
 }
 
 /// Evidence of the numbering that qualifies a value.
@@ -199,7 +201,12 @@ impl Target {
         public.map(|region| region.statistics.mean_hu)
     }
 
-    fn finish(self, series_checks: &[Check], spine: &Result<Spine, Absence>) -> TargetMeasurement {
+    fn finish(
+        self,
+        series_checks: &[Check],
+        spine: &Result<Spine, Absence>,
+        phase: &PhaseFinding,
+    ) -> TargetMeasurement {
         let Target { term, .. } = self;
         let Some(value) = self.value_hu() else {
             let (reason, detail) = self.refusal.unwrap_or((Reason::RegionNotPossible, "no_region"));
@@ -213,11 +220,16 @@ impl Target {
             }
         };
         let flagging = |check: &&Check| check.verdict == Verdict::Flag && check.applies_to(term);
-        series_checks.iter().chain(&self.checks).filter(flagging).for_each(|check| add(check.name));
+        series_checks
+            .iter()
+            .chain(&self.checks)
+            .filter(flagging)
+            .for_each(|check| add(super::flag_name(check, phase.phase)));
         if let Ok(spine) = spine {
             let evidence = spine.numbering.evidence.iter().filter(|word| QUALIFYING_EVIDENCE.contains(word));
             evidence.for_each(|word| add(word));
         }
+        phase.flags.iter().for_each(|flag| add(flag));
         let outcome = Outcome::Measured { value, flags };
         TargetMeasurement { term, outcome, regions: self.regions, checks: self.checks }
     }
