@@ -104,7 +104,8 @@ async fn wait_for_documents(results: &Path) -> Result<Vec<PathBuf>, Failure> {
             .map(|entries| entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect())
             .unwrap_or_default();
         found.retain(|path| path.to_string_lossy().ends_with(crate::write::rsif::FILE_SUFFIX));
-        found.sort();
+        // Vertebrae first, as in every output.
+        found.sort_by(|a, b| b.cmp(a));
         if found.len() >= 2 {
             return Ok(found);
         }
@@ -117,6 +118,11 @@ async fn wait_for_documents(results: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn print_beside_truth(documents: &[PathBuf], truth: &Truth) -> Result<(), Failure> {
+    for path in documents {
+        let bytes = std::fs::read(path).map_err(|error| Failure::in_context(path.display(), &error))?;
+        let text = crate::write::rsif::show(&bytes).map_err(|error| Failure::in_context(path.display(), &error))?;
+        println!("{text}");
+    }
     println!("{:<20} {:>9} {:>9} {:>7}  flags or reason", "parameter", "truth", "measured", "off by");
     for path in documents {
         let text = std::fs::read_to_string(path).map_err(|error| Failure::in_context(path.display(), &error))?;
@@ -126,11 +132,12 @@ fn print_beside_truth(documents: &[PathBuf], truth: &Truth) -> Result<(), Failur
             let value = measurement["value"].as_f64().unwrap_or(f64::NAN);
             let flags: Vec<&str> =
                 measurement["flags"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+            let decimals = if measurement["unit"] == "ratio" { 3 } else { 2 };
             let (known, off) = match truth.parameter(name).and_then(|parameter| parameter.value) {
-                Some(known) => (format!("{known:.2}"), format!("{:+.2}", value - known)),
+                Some(known) => (format!("{known:.decimals$}"), format!("{:+.decimals$}", value - known)),
                 None => ("-".to_owned(), "-".to_owned()),
             };
-            println!("{name:<20} {known:>9} {value:>9.2} {off:>7}  {}", flags.join(" "));
+            println!("{name:<20} {known:>9} {value:>9.decimals$} {off:>7}  {}", flags.join(" "));
         }
         for (name, refusal) in document["not_measured"].as_object().into_iter().flatten() {
             let known = truth.parameter(name).and_then(|parameter| parameter.value);

@@ -9,6 +9,7 @@ mod layering;
 mod node;
 mod node_support;
 mod organs_real;
+mod orthanc;
 mod phantom;
 mod preview;
 mod results_folder;

@@ -13,6 +13,7 @@ use crate::node_support::succeed;
 use crate::node_support::wait_for_documents;
 use crate::node_support::without_processing;
 use crate::node_support::write_phantom;
+use crate::orthanc::Orthanc;
 
 fn send(dir: &Path, port: u16, what: &Path) {
     succeed(program(dir).arg("send").arg(what).args(["--to", &format!("RESETRAY@127.0.0.1:{port}")]));
@@ -50,6 +51,7 @@ fn files_and_every_peer_give_the_same_documents() {
     let secret = std::fs::read(offline.join("data/site-secret")).unwrap();
 
     let python = python_with("pynetdicom");
+    let orthanc = Orthanc::start(base.path());
     type Push<'a> = (&'a str, Box<dyn Fn(&Path, u16) + 'a>);
     let mut ways: Vec<Push> = vec![("resetray send", Box::new(|dir, port| send(dir, port, phantom)))];
     if is_installed("storescu") {
@@ -74,6 +76,10 @@ fn files_and_every_peer_give_the_same_documents() {
             }),
         )),
         None => println!("skipped: no Python with pynetdicom"),
+    }
+    match &orthanc {
+        Some(orthanc) => ways.push(("Orthanc", Box::new(move |dir, port| orthanc.forward(dir, phantom, port)))),
+        None => println!("skipped: Orthanc is not installed"),
     }
     for (name, push) in ways {
         let dir = base.path().join(name.replace(' ', "_"));
@@ -125,6 +131,73 @@ fn a_late_image_opens_a_revision_that_names_what_it_supersedes() {
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 1);
     assert_eq!(listed[0]["instances"].as_u64().unwrap() as usize, files.len());
+}
+
+#[test]
+fn wrong_objects_are_refused_and_disturb_nothing() {
+    use resetray::dimse::Part10;
+    use resetray::receive::StoreStatus;
+
+    let base = tempfile::tempdir().unwrap();
+    let phantom = base.path().join("phantom");
+    write_phantom(&small_phantom(14), &phantom);
+    let path = std::fs::read_dir(&phantom).unwrap().map(|entry| entry.unwrap().path());
+    let path = path.filter(|path| path.extension().is_some_and(|extension| extension == "dcm")).min().unwrap();
+    let good = Part10::read(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let data_set = &bytes[usize::try_from(good.data_set_offset).unwrap()..];
+    let mut other_pixels = data_set.to_vec();
+    *other_pixels.last_mut().unwrap() ^= 1;
+
+    let node = NodeProcess::start(base.path());
+    let statuses = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut association = association(node.port, &good).await;
+        let other_uid = resetray::identity::Uid::parse("1.2.3.4").unwrap();
+        let mut statuses = Vec::new();
+        for (uid, data) in [
+            (&good.sop_instance_uid, data_set),
+            (&good.sop_instance_uid, data_set),
+            (&good.sop_instance_uid, other_pixels.as_slice()),
+            (&other_uid, data_set),
+            (&good.sop_instance_uid, &data_set[..data_set.len() / 2]),
+            (&good.sop_instance_uid, &[0xAB; 500]),
+            (&good.sop_instance_uid, data_set),
+        ] {
+            let request = resetray::dimse::StoreRequest {
+                sop_class_uid: &good.sop_class_uid,
+                sop_instance_uid: uid,
+                transfer_syntax_uid: &good.transfer_syntax_uid,
+                length: data.len() as u64,
+            };
+            let answer = association.store(request, &mut &data[..]).await.unwrap();
+            assert_eq!(answer.comment.is_empty(), answer.status == 0, "a refusal says why: {answer:?}");
+            statuses.push(answer.status);
+        }
+        association.release().await.unwrap();
+        statuses
+    });
+    let expected = [
+        StoreStatus::Success,
+        StoreStatus::Success,
+        StoreStatus::DuplicateSopInstance,
+        StoreStatus::DataSetMismatch,
+        StoreStatus::DuplicateSopInstance,
+        StoreStatus::CannotUnderstand,
+        StoreStatus::Success,
+    ];
+    assert_eq!(statuses, expected.map(StoreStatus::code));
+    // One slice is no volume: the series still ends in documents with a reason for every parameter.
+    let documents = wait_for_documents(&base.path().join("results"), 2);
+    assert!(documents.values().all(|document| document["measurements"].as_object().unwrap().is_empty()));
+    assert!(node.stop().success());
+}
+
+async fn association(port: u16, object: &resetray::dimse::Part10) -> resetray::dimse::Requestor {
+    use resetray::identity::AeTitle;
+    let (calling, called) = (AeTitle::parse("TEST").unwrap(), AeTitle::parse("RESETRAY").unwrap());
+    let options = resetray::dimse::RequestorOptions::new(calling, called);
+    let pair = (object.sop_class_uid.clone(), object.transfer_syntax_uid.clone());
+    resetray::dimse::Requestor::associate(("127.0.0.1", port), &options, &[pair]).await.unwrap()
 }
 
 #[test]
