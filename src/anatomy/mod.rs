@@ -10,6 +10,8 @@ pub mod reference;
 pub mod spine;
 pub mod vessels;
 
+pub use organs::Surroundings;
+
 use crate::codes::Level;
 use crate::codes::Phase;
 use crate::codes::Reason;
@@ -31,6 +33,8 @@ pub struct Findings {
     pub phase: PhaseFinding,
     /// HU of reference tissues, for the calibration checks.
     pub reference: ReferenceTissues,
+    /// What lies around the trunk; `None` where it was not found.
+    pub surroundings: Option<Surroundings>,
 }
 
 /// Why a structure was not found: the reason for the record and a word for the evidence.
@@ -229,5 +233,6 @@ pub fn find(volume: &Volume, spine_wanted: bool, organs_wanted: bool) -> Finding
         spleen: if organs_wanted { organs.spleen } else { Err(absent("spleen")) },
         phase: organs.phase,
         reference: organs.reference,
+        surroundings: organs.surroundings,
     }
 }

@@ -198,6 +198,27 @@ pub(super) const ROWS: &[Row] = &[
         "native spleens read 45 to 55 HU; a value outside speaks for another phase",
     ),
     row(
+        "oral_contrast",
+        Some("mL"),
+        Limit { pass: Bound::AtMost(2.0), flag: Some(Bound::AtLeast(0.0)) },
+        Reason::NoiseOrArtifact,
+        "dense bowel contents beside an organ cast streaks into it",
+    ),
+    row(
+        "arms_down",
+        None,
+        Limit { pass: Bound::Is(false), flag: Some(Bound::Is(true)) },
+        Reason::NoiseOrArtifact,
+        "arms beside the trunk cast streaks and harden the beam",
+    ),
+    row(
+        "motion",
+        Some("mm"),
+        Limit { pass: Bound::AtMost(5.0), flag: Some(Bound::AtLeast(0.0)) },
+        Reason::NoiseOrArtifact,
+        "an outline that jumps between neighbouring slices moved while they were taken",
+    ),
+    row(
         "ratio_denominator",
         Some("HU"),
         Limit { pass: Bound::AtLeast(10.0), flag: None },

@@ -5,6 +5,7 @@
 
 pub mod organ;
 pub mod statistics;
+mod surroundings;
 pub mod vertebra;
 
 use crate::anatomy::Findings;
@@ -157,6 +158,7 @@ pub fn measure(volume: &Volume, findings: &Findings) -> Measurements {
         &volume.checks,
     );
     targets.extend(organs);
+    surroundings::qualify(&mut targets, volume, findings);
     Measurements { targets, checks }
 }
 

@@ -96,7 +96,7 @@ impl Opened {
         let (catalogue, rebuild) = Catalogue::open(&dir.join("catalogue"), &spool_dir)?;
         let held = recovery.instance_count();
         let ledger = Ledger::open(catalogue, rebuild, spool.clone(), recovery, now_ms())?;
-        tracing::info!(instances = held, "data folder opened");
+        tracing::debug!(instances = held, "data folder opened");
         Ok(Opened { spool, ledger: Arc::new(ledger), secret })
     }
 

@@ -10,9 +10,11 @@ pub(crate) mod masks;
 pub mod midline;
 mod parameters;
 pub mod spleen;
+mod surroundings;
 pub mod torso;
 
 pub use parameters::Parameters;
+pub use surroundings::Surroundings;
 
 use crate::anatomy::Absence;
 use crate::anatomy::Organ;
@@ -48,6 +50,8 @@ pub struct OrganFindings {
     pub phase: PhaseFinding,
     /// Attenuation of air, fat and soft tissue.
     pub reference: ReferenceTissues,
+    /// What lies around the trunk; `None` where it is not found.
+    pub surroundings: Option<Surroundings>,
     /// What was seen on the way, for pictures.
     pub trace: Trace,
 }
@@ -87,9 +91,13 @@ pub fn find_organs_in(volume: &Volume, canal_mm: Option<&[[f64; 3]]>, parameters
 pub fn find_organs(grid: &PatientGrid<f32>, canal_mm: Option<&[[f64; 3]]>, parameters: &Parameters) -> OrganFindings {
     let body = torso::find_body(&grid.grid, grid.spacing_mm, parameters);
     let air_hu = reference::find_air(grid, &body);
+    let whole = grid;
     let (grid, body) = torso::trimmed(grid, &body);
     let mut findings = match torso::find_torso(&grid, body, canal_mm, parameters) {
-        Ok(torso) => find_in_torso(grid, torso, parameters),
+        Ok(torso) => {
+            let around = surroundings::around(whole, &grid, &torso);
+            OrganFindings { surroundings: Some(around), ..find_in_torso(grid, torso, parameters) }
+        }
         Err(absence) => nothing_found(absence),
     };
     findings.reference.air_hu = air_hu;
@@ -108,9 +116,9 @@ fn find_in_torso(grid: PatientGrid<f32>, torso: Torso, parameters: &Parameters) 
     let organ_masks: Vec<&Mask> = liver_mask.into_iter().chain(spleen_mask).collect();
     let kidneys = kidneys::find_kidneys(&smooth, spacing, &torso, &organ_masks);
     let accepted_liver = found_liver.as_ref().map_err(Absence::clone);
-    let accepted_liver = accepted_liver.and_then(|liver| accept_liver(&grid, &torso, liver, parameters));
+    let mut accepted_liver = accepted_liver.and_then(|liver| accept_liver(&grid, &torso, liver, parameters));
     let accepted_spleen = found_spleen.as_ref().map_err(Absence::clone);
-    let accepted_spleen = accepted_spleen.and_then(|spleen| accept_spleen(&grid, &torso, spleen, parameters));
+    let mut accepted_spleen = accepted_spleen.and_then(|spleen| accept_spleen(&grid, &torso, spleen, parameters));
     let core = |organ: &Result<Organ, Absence>, rule| organ.as_ref().ok().and_then(|o| core_median(&smooth, o, rule));
     let witnesses = Witnesses {
         aorta_hu: aorta.as_ref().map(|aorta| aorta.attenuation_hu),
@@ -118,11 +126,21 @@ fn find_in_torso(grid: PatientGrid<f32>, torso: Torso, parameters: &Parameters) 
         liver_hu: core(&accepted_liver, &LIVER_CORE),
         spleen_hu: core(&accepted_spleen, &SPLEEN_CORE),
     };
+    let bright = |organ: &mut Organ, depth_mm: f64| {
+        let ml = surroundings::bright_beside_ml(&grid, &torso, &organ.mask.grid, depth_mm, witnesses.aorta_hu);
+        organ.evidence.push(("bright_beside_ml", ml));
+    };
+    for (organ, rule) in [(&mut accepted_liver, &LIVER_CORE), (&mut accepted_spleen, &SPLEEN_CORE)] {
+        if let Ok(organ) = organ {
+            bright(organ, rule.depths_mm[0]);
+        }
+    }
     OrganFindings {
         liver: accepted_liver,
         spleen: accepted_spleen,
         phase: phase_finding(witnesses, aorta.as_ref()),
         reference: reference::find_tissues(&grid, &smooth, &torso),
+        surroundings: None,
         trace: Trace {
             torso: Some(torso),
             liver: found_liver.ok(),
@@ -161,6 +179,7 @@ fn nothing_found(absence: Absence) -> OrganFindings {
             flags: Vec::new(),
         },
         reference: ReferenceTissues::default(),
+        surroundings: None,
         trace: Trace::default(),
     }
 }

@@ -262,6 +262,7 @@ pub(super) fn findings(height_mm: f64) -> Findings {
         spleen: Ok(organ(SPLEEN, 49.0)),
         phase,
         reference: ReferenceTissues::default(),
+        surroundings: None,
     }
 }
 
