@@ -1,4 +1,4 @@
-//! `resetray series list | show | export`: what arrived and what became of it.
+//! `resetray series list | show | reprocess | export`: what arrived and what became of it.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -36,6 +36,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure series again at the next start of the node: finished, waiting and quarantined ones.
+    Reprocess {
+        /// Keys or Series Instance UIDs.
+        #[arg(required = true)]
+        series: Vec<String>,
+    },
     /// The received objects as Part 10 files.
     Export {
         /// Keys or Series Instance UIDs; none means all.
@@ -72,6 +78,16 @@ fn with(command: Command, opened: &Opened) -> Result<(), Failure> {
             let found = series.iter().find(|one| named(one, &name));
             let one = found.ok_or_else(|| Failure::Work(format!("no series {name:?}; see `resetray series list`")))?;
             show(one, &key(one), opened, json)
+        }
+        Command::Reprocess { series: names } => {
+            for name in &names {
+                let found = series.iter().find(|one| named(one, name));
+                let one =
+                    found.ok_or_else(|| Failure::Work(format!("no series {name:?}; see `resetray series list`")))?;
+                let taken = opened.ledger.replay(&one.key).map_err(|error| Failure::work(&error))?;
+                println!("{name}: {}", if taken { "will be measured again" } else { "is not finished yet" });
+            }
+            Ok(())
         }
         Command::Export { series: names, out } => {
             let wanted = series.iter().filter(|one| names.is_empty() || names.iter().any(|name| named(one, name)));

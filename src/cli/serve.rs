@@ -24,10 +24,15 @@ fn stop_on_signals(shutdown: CancellationToken) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::in_context("signals cannot be taken", &error);
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("stop asked for by SIGTERM"),
-            _ = interrupt.recv() => tracing::info!("stop asked for by SIGINT"),
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break tracing::info!("stop asked for by SIGTERM"),
+                _ = interrupt.recv() => break tracing::info!("stop asked for by SIGINT"),
+                // A closed terminal or a log rotation must not end a node in service.
+                _ = hangup.recv() => tracing::warn!("SIGHUP ignored: the configuration is read at the start only"),
+            }
         }
         shutdown.cancel();
     });

@@ -42,6 +42,8 @@ use crate::spool::StoredInstance;
 
 /// Kind of the note that a revision was published, or that a series needs none.
 const NOTE_DONE: &str = "done";
+/// Evidence of a series that an operator took up again.
+pub const OPERATOR: &str = "operator";
 /// How long a worker may be silent before its lease runs out (ms).
 const LEASE_MS: i64 = 3_600_000;
 
@@ -323,6 +325,25 @@ impl Ledger {
     pub fn list(&self) -> Result<Vec<Listed>, LedgerError> {
         let all = self.catalogue.all_series::<SeriesState>()?;
         Ok(all.into_iter().map(|(key, state)| Listed { key, state }).collect())
+    }
+
+    /// Takes a finished, waiting or quarantined series up again on an operator's word; `false` where it is still being
+    /// collected or worked on.
+    pub fn replay(&self, key: &SeriesKey) -> Result<bool, LedgerError> {
+        let mut active = self.lock();
+        let known = match active.states.get(key) {
+            Some(state) => Some(state.clone()),
+            None => self.catalogue.series::<SeriesState>(key)?,
+        };
+        let Some(mut state) = known else { return Ok(false) };
+        let before = state.phase.clone();
+        state.replay(OPERATOR);
+        if state.phase == before {
+            return Ok(false);
+        }
+        self.catalogue.put_series(key, &state)?;
+        active.hold(key.clone(), state);
+        Ok(true)
     }
 
     /// Instances of a series, ordered by SOP Instance UID.

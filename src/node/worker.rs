@@ -18,6 +18,7 @@ use crate::identity::SiteSecret;
 use crate::identity::Uid;
 use crate::instance::Instance;
 use crate::instance::SeriesInstance;
+use crate::node::ledger;
 use crate::node::ledger::Ledger;
 use crate::node::ledger::Taken;
 use crate::node::ledger::digest_of;
@@ -172,7 +173,11 @@ impl Worker {
             expected: taken.state.expected_count.and_then(|count| usize::try_from(count).ok()),
             associations: associations.collect(),
             brought_by,
-            trigger: if taken.evidence == series::DEADLINE { Trigger::Timeout } else { Trigger::SeriesComplete },
+            trigger: match taken.evidence.as_str() {
+                series::DEADLINE => Trigger::Timeout,
+                ledger::OPERATOR => Trigger::Reprocess,
+                _ => Trigger::SeriesComplete,
+            },
             node: Some(self.node.clone()),
         }
     }

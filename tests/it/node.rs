@@ -131,6 +131,22 @@ fn a_late_image_opens_a_revision_that_names_what_it_supersedes() {
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 1);
     assert_eq!(listed[0]["instances"].as_u64().unwrap() as usize, files.len());
+
+    // An operator may have it measured again; the same input gives the same documents, so nothing new is published.
+    let key = listed[0]["series_key"].as_str().unwrap();
+    succeed(program(base.path()).args(["series", "reprocess", key]));
+    let node = NodeProcess::start(base.path());
+    let unchanged = || {
+        let events = std::fs::read_dir(results.join("events")).unwrap().map(|entry| entry.unwrap().path());
+        events.map(|path| std::fs::read_to_string(path).unwrap()).any(|text| text.contains("result_unchanged"))
+    };
+    let deadline = std::time::Instant::now() + crate::node_support::PATIENCE;
+    while !unchanged() {
+        assert!(std::time::Instant::now() < deadline, "the series was not measured again");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(node.stop().success());
+    assert_eq!(documents(&results).len(), 4);
 }
 
 #[test]
