@@ -10,6 +10,7 @@ mod node;
 mod node_support;
 mod organs_real;
 mod phantom;
+mod phantoms_measured;
 mod preview;
 mod results_folder;
 mod results_folder_full;
