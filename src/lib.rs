@@ -69,6 +69,9 @@ pub mod deliver;
 // A self-made torso series with known truth.
 pub mod phantom;
 
+// Results held against readings of people: agreement, coverage, wrong names.
+pub mod agreement;
+
 // Configuration text to checked options of every stage.
 pub mod config;
 

@@ -99,6 +99,14 @@ pub(super) const ROWS: &[Row] = &[
         "height at 80 over 25 percent of the depth, or the latter over the neighbours'; unaltered bodies gave 0.77 to 1.02",
     ),
     row(
+        "deformity@wedge",
+        Some("ratio"),
+        Bound::AtLeast(0.90),
+        Some(Bound::AtLeast(0.85)),
+        Reason::TargetAltered,
+        "larger of front to back and front to the neighbours' front: a front 30 percent lower than the back gives 0.84",
+    ),
+    row(
         "unstable",
         Some("ratio"),
         Bound::AtMost(1.0),

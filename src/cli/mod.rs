@@ -3,6 +3,7 @@
 //! Input: arguments. Output: text on standard output (with `--json` one JSON value), errors on standard error.
 //! Exit status: 0 done, 1 the work failed, 2 wrong usage or configuration.
 
+mod agree;
 mod config;
 mod demo;
 mod echo;
@@ -58,6 +59,8 @@ enum Command {
     Phantom(phantom::Arguments),
     /// What arrived and what became of it.
     Series(series::Arguments),
+    /// Hold results against the readings of people.
+    Agree(agree::Arguments),
     /// Validate, describe or show RSIF documents.
     Rsif(rsif::Arguments),
     /// Check, print or describe the configuration.
@@ -139,6 +142,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(command) => demo::run(command, load()?),
         Command::Phantom(command) => phantom::run(command),
         Command::Series(command) => series::run(command, load()?),
+        Command::Agree(command) => agree::run(command),
         Command::Rsif(command) => rsif::run(command),
         Command::Config(command) => config::run(command, path.as_deref()),
     }

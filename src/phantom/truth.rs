@@ -29,6 +29,9 @@ const ORGAN_TOO_LITTLE_MM: f64 = 12.0;
 /// Ribs shorter than this leave the numbering in doubt (mm).
 const RIB_CLEAR_MM: f64 = 50.0;
 
+/// The vertebra that the ribs name.
+const LAST_THORACIC: &str = "T12";
+
 /// What may happen to a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -269,6 +272,9 @@ fn vertebral_verdict(scan: &Scan, vertebra: &Vertebra) -> Verdict {
         refuse(Reason::EnergyUnsuitable)
     } else if options.slice_thickness_mm > 7.5 || options.slice_spacing_mm > 7.5 {
         refuse(Reason::SamplingUnsuitable)
+    } else if vertebra.name == LAST_THORACIC && cut_below(scan, here) {
+        // Nothing in view tells whether the cut body or the one above is the last with a long rib.
+        refuse(Reason::LevelNotIdentified)
     } else if spare_mm(scan, here) < 0.0 || border < 0.0 {
         refuse(Reason::OutOfCoverage)
     } else if gap_in(scan, here) {
@@ -286,6 +292,12 @@ fn vertebral_verdict(scan: &Scan, vertebra: &Vertebra) -> Verdict {
     } else {
         MEASURE
     }
+}
+
+/// Whether the lower end of the scan lies inside a span.
+fn cut_below(scan: &Scan, here: [f64; 2]) -> bool {
+    let lowest = scan.slice_z_mm().into_iter().fold(f64::INFINITY, f64::min);
+    lowest > here[0].min(here[1]) && lowest < here[0].max(here[1])
 }
 
 /// Whether slices are missing in the span and 10 mm around it.
@@ -351,6 +363,8 @@ mod tests {
         assert_eq!(refused("splenectomy", "LIVER_SPLEEN_DIFF"), is(Reason::DependencyNotMeasured));
         assert_eq!(refused("portal", "LIVER_SPLEEN_RATIO"), is(Reason::PhaseUnsuitable));
         assert_eq!(refused("cropped_l1", "L1_HU"), is(Reason::OutOfCoverage));
+        assert_eq!(refused("cropped_t12", "L1_HU"), is(Reason::OutOfCoverage));
+        assert_eq!(refused("cropped_t12", "TH12_HU"), is(Reason::LevelNotIdentified));
         assert_eq!(refused("kv_80", "TH12_HU"), is(Reason::EnergyUnsuitable));
         assert_eq!(refused("cement_l2", "L2_HU"), is(Reason::TargetAltered));
         assert_eq!(refused("missing_slices", "L1_HU"), is(Reason::InstancesMissing));

@@ -11,6 +11,7 @@ mod node_support;
 mod organs_real;
 mod orthanc;
 mod phantom;
+mod phantoms_measured;
 mod preview;
 mod results_folder;
 mod results_folder_full;

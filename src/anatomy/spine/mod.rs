@@ -113,17 +113,17 @@ fn find_in_body(
     let signals = Signals::read(&reformat, &tube);
     let boundaries = partition::boundaries(&signals, parameters);
     let ribs = ribs::find(grid, body, &frame, &boundaries, parameters.rib_threshold_hu, parameters);
-    let segments = naming::segments(&boundaries, &ribs, &signals, &tube);
+    let agreements = partition::agreements(&signals, &boundaries, parameters);
+    let segments = naming::segments(&boundaries, &ribs, &signals, &tube, &agreements);
     let mut naming = naming::name(&segments, parameters);
     // Thin or osteoporotic ribs may miss the threshold and push T12 up by one with no rib seen below.
     let more = ribs::find(grid, body, &frame, &boundaries, parameters.rib_low_threshold_hu, parameters);
-    let again = naming::name(&naming::segments(&boundaries, &more, &signals, &tube), parameters);
+    let again = naming::name(&naming::segments(&boundaries, &more, &signals, &tube, &agreements), parameters);
     if again.t12_by_ribs != naming.t12_by_ribs {
         naming.doubt("rib_threshold");
     }
     trace.coronal_tilt_degrees = doubt_steep_curve(&mut naming, &frame, &boundaries, parameters);
     let column = vertebrae::Column { frame: &frame, reformat: &reformat, tube: &tube, boundaries: &boundaries };
-    let agreements = partition::agreements(&signals, &boundaries, parameters);
     let (vertebrae, indices) = vertebrae::assemble(&column, &segments, &agreements, naming.t12, scan);
     trace.record(&reformat, &tube, &frame, signals, boundaries.clone(), ribs);
     let numbering = numbering(naming, &indices);

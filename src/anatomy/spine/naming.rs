@@ -61,6 +61,8 @@ pub(super) struct Segment {
     broad: bool,
     ala_share: f64,
     support_hu: f64,
+    /// Agreement with the template of pedicles and waist.
+    agreement: f64,
 }
 
 impl Segment {
@@ -82,11 +84,18 @@ impl Segment {
 }
 
 /// Gathers what is known of every segment.
-pub(super) fn segments(boundaries: &[f64], ribs: &[Rib], signals: &Signals, tube: &Tube) -> Vec<Segment> {
+pub(super) fn segments(
+    boundaries: &[f64],
+    ribs: &[Rib],
+    signals: &Signals,
+    tube: &Tube,
+    agreements: &[f64],
+) -> Vec<Segment> {
     let length = signals.ala_share.len();
     let mut result: Vec<Segment> = boundaries
         .windows(2)
-        .map(|pair| {
+        .zip(agreements)
+        .map(|(pair, &agreement)| {
             let middle_mm = (pair[0] + pair[1]) / 2.0;
             let last = length.saturating_sub(1);
             let (low, high) = (pair[0].max(0.0) as usize, (pair[1].max(0.0) as usize).min(length));
@@ -98,6 +107,7 @@ pub(super) fn segments(boundaries: &[f64], ribs: &[Rib], signals: &Signals, tube
                 clear_of_top: middle_mm < length as f64 - 8.0,
                 ala_share: if count == 0 { 0.0 } else { sum / count as f64 },
                 support_hu: tube.support_hu[(middle_mm.max(0.0) as usize).min(last)],
+                agreement,
                 ..Segment::default()
             }
         })
@@ -143,13 +153,18 @@ pub(super) fn name(segments: &[Segment], parameters: &Parameters) -> Naming {
     naming
 }
 
-/// Highest segment with bone beside it and a weak outline.
+/// Highest segment with bone beside it and a weak outline; the one above it too where it lacks the pattern of a free
+/// vertebra: a first sacral segment of strong outline.
 fn find_sacrum(segments: &[Segment], parameters: &Parameters) -> Option<usize> {
     let mut supports: Vec<f64> = segments.iter().filter(|s| s.seen).map(|s| s.support_hu).collect();
     let usual = filter::median(&mut supports)?;
     let is_sacral =
         |s: &Segment| s.ala_share > parameters.ala_share && s.support_hu < parameters.sacral_support_share * usual;
-    (0..segments.len().saturating_sub(1)).rev().find(|&n| segments[n].seen && is_sacral(&segments[n]))
+    let found = (0..segments.len().saturating_sub(1)).rev().find(|&n| segments[n].seen && is_sacral(&segments[n]))?;
+    let above = segments.get(found + 1).filter(|_| found + 2 < segments.len());
+    let merged = above
+        .is_some_and(|s| s.seen && s.ala_share > parameters.ala_share && s.agreement < parameters.sacral_agreement);
+    Some(found + usize::from(merged))
 }
 
 fn rib_bearing(segments: &[Segment], sacrum: Option<usize>, parameters: &Parameters) -> Vec<bool> {
@@ -258,6 +273,7 @@ mod tests {
                 lengths_mm: [length, length],
                 slopes_degrees: [20.0, 20.0],
                 support_hu: 130.0,
+                agreement: 0.8,
                 ..Segment::default()
             })
             .collect()
@@ -329,6 +345,17 @@ mod tests {
             (naming.certainty, naming.evidence.as_slice()),
             (Certainty::Probable, ["lumbar_count_6"].as_slice())
         );
+    }
+
+    #[test]
+    fn a_first_sacral_segment_of_strong_outline_is_told_by_its_missing_pedicles() {
+        let mut segments = spine(&[10.0, 10.0, 20.0, 20.0, 20.0, 20.0, 20.0, 90.0, 160.0, 168.0]);
+        segments[0].ala_share = 0.6;
+        segments[0].support_hu = 60.0;
+        segments[1].ala_share = 0.6;
+        assert_eq!(named(&segments).evidence, ["lumbar_count_6"]);
+        segments[1].agreement = -0.2;
+        assert_eq!(named(&segments).evidence, ["lumbar_count_ok"]);
     }
 
     #[test]

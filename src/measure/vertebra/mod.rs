@@ -137,6 +137,9 @@ impl Target {
         if spine.numbering.certainty == Certainty::Ambiguous {
             // The doubt says more than the check's name.
             let doubt = spine.numbering.doubts.first().copied().unwrap_or("numbering");
+            if quality::surely_outside(spine, self.term) {
+                self.refuse(Reason::OutOfCoverage, "level_outside_scan");
+            }
             self.refuse(Reason::LevelNotIdentified, doubt);
         }
         if !self.check("numbering", Some(Observed::Text(word.to_owned()))) {
@@ -178,6 +181,7 @@ impl Target {
         self.check_number("outline_weak", Some(vertebra.waist.support_hu));
         self.check_number("height_jump", quality::height_jump(spine, at));
         self.check_number("deformity", quality::lowest_height_ratio(volume, spine, at));
+        self.check_number("deformity@wedge", quality::wedge_ratio(volume, spine, at));
     }
 
     /// Adds the core and the checks that compare with it; a core that cannot be given refuses nothing.

@@ -7,8 +7,11 @@ use super::axial::Index;
 use super::axial::Placement;
 use super::core;
 use super::core::Placed;
+use crate::anatomy::NumberingBasis;
 use crate::anatomy::Spine;
 use crate::anatomy::Vertebra;
+use crate::codes::Level;
+use crate::codes::Term;
 use crate::grid::Edge;
 use crate::grid::Grid;
 use crate::grid::filter;
@@ -36,6 +39,24 @@ pub(super) fn room_to_scan_ends_mm(volume: &Volume, vertebra: &Vertebra) -> f64 
     }
     let room = room + volume.slice_thickness_mm / 2.0;
     if vertebra.in_view { room.max(SMALLEST_ROOM_MM) } else { room.min(0.0) }
+}
+
+/// Whether a level lies outside the scan however the doubt about the names is solved.
+///
+/// Ribs that the lower edge cuts can only hide a last thoracic vertebra below the one found: T12 lies there or lower. So
+/// L1 and L2 lie at the places found for them or lower, and are outside where no whole body is seen there or lower.
+pub(super) fn surely_outside(spine: &Spine, term: Term) -> bool {
+    let only_cut = spine.numbering.doubts.iter().all(|doubt| ["rib_cut", "rib_pattern"].contains(doubt));
+    if spine.numbering.basis != NumberingBasis::Ribs || !only_cut || term == Term::Th12Hu {
+        return false;
+    }
+    let Some(wanted) = [Level::L1, Level::L2].into_iter().find(|level| level.term() == Some(term)) else {
+        return false;
+    };
+    // Levels count upwards from L5; bodies below L5 have no name.
+    let at_or_below = |vertebra: &&Vertebra| vertebra.level.is_none_or(|level| level <= wanted);
+    let named_above = spine.vertebrae.iter().any(|vertebra| vertebra.level.is_some_and(|level| level > wanted));
+    named_above && !spine.vertebrae.iter().filter(at_or_below).any(|vertebra| vertebra.in_view)
 }
 
 /// Room that is stated of a body that is wholly in view by the rules of the spine chain.
@@ -102,6 +123,25 @@ pub(super) fn lowest_height_ratio(volume: &Volume, spine: &Spine, at: usize) -> 
     let to_neighbours = back / (near.iter().sum::<f64>() / near.len() as f64);
     let ratio = front / back;
     Some(if near.is_empty() { ratio } else { ratio.min(to_neighbours) })
+}
+
+/// Larger of front to back and front to the neighbours' front: low only where the front alone has lost height, not
+/// where the whole spine is built so or the back of the body is high.
+pub(super) fn wedge_ratio(volume: &Volume, spine: &Spine, at: usize) -> Option<f64> {
+    if volume.slice_thickness_mm > THICKEST_FOR_HEIGHTS_MM {
+        return None;
+    }
+    let [front, back] = edge_heights_mm(volume, &spine.vertebrae[at])?;
+    let near: Vec<f64> = [at.checked_sub(1), Some(at + 1)]
+        .into_iter()
+        .flatten()
+        .filter_map(|other| spine.vertebrae.get(other))
+        .filter(|other| other.in_view)
+        .filter_map(|other| edge_heights_mm(volume, other))
+        .map(|[front, _]| front)
+        .collect();
+    let neighbours = near.iter().sum::<f64>() / near.len() as f64;
+    (!near.is_empty()).then(|| (front / back).max(front / neighbours))
 }
 
 /// Heights (mm) in the front and in the back, between the steepest falls of attenuation beyond both endplates.
