@@ -10,6 +10,8 @@ use super::sections::Config;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Prefix of environment variables that override keys.
 const ENVIRONMENT_PREFIX: &str = "RESETRAY__";
+/// The section that may stand several times; its overrides name the first.
+const REPEATED_SECTION: &str = "application_entity";
 
 /// One problem of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +145,10 @@ fn apply_override(table: &mut toml::Table, name: &str, value: &str) -> Result<()
         .ok()
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| toml::Value::String(value.to_owned()));
-    let section = table.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    let section = table.entry(section.clone()).or_insert_with(|| match section.as_str() {
+        REPEATED_SECTION => toml::Value::Array(vec![toml::Value::Table(toml::Table::new())]),
+        _ => toml::Value::Table(toml::Table::new()),
+    });
     match section {
         toml::Value::Table(section) => {
             section.insert(key.clone(), parsed);
@@ -270,6 +275,16 @@ mod tests {
         let config = parse("[node]\nbind = \"127.0.0.1:104\"\n", overrides.into_iter()).unwrap();
         assert_eq!(config.node.bind.port(), 4242);
         assert_eq!(config.completeness.quiet_seconds, 7);
+    }
+
+    #[test]
+    fn the_environment_names_the_application_entity_with_and_without_a_file() {
+        let title = || [("RESETRAY__APPLICATION_ENTITY__TITLE".to_owned(), "CT_MEASURE".to_owned())].into_iter();
+        let first = |config: Config| config.application_entity[0].title.clone();
+        assert_eq!(first(parse("", title()).unwrap()), "CT_MEASURE");
+        let config = parse("[[application_entity]]\ntitle = \"A\"\n[[application_entity]]\ntitle = \"B\"\n", title());
+        let config = config.unwrap();
+        assert_eq!((config.application_entity.len(), first(config).as_str()), (2, "CT_MEASURE"));
     }
 
     #[test]

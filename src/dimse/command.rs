@@ -40,6 +40,9 @@ pub enum CommandError {
     /// No Command Field (0000,0100).
     #[error("command set without command field (0000,0100)")]
     NoCommandField,
+    /// A request without Message ID (0000,0110), which no response could name.
+    #[error("request without message ID (0000,0110)")]
+    NoMessageId,
 }
 
 /// Command Field (0000,0100).
@@ -140,12 +143,13 @@ impl CommandSet {
     /// Reads a whole command set.
     pub fn parse(bytes: &[u8], quirks: &mut Quirks) -> Result<CommandSet, CommandError> {
         let mut command = CommandSet::new(CommandField::Other(0), 0);
-        let (mut field, mut group_length, mut previous) = (None, None, None);
+        let (mut field, mut group_length, mut previous, mut message_id) = (None, None, None, None);
         let mut rest = bytes;
         while let Some((element, value, after)) = next_element(rest)? {
             match element {
                 0x0000 => group_length = unsigned_long(value).map(|length| (length as usize, after.len())),
                 0x0100 => field = unsigned_short(value),
+                0x0110 | 0x0120 => message_id = unsigned_short(value),
                 _ => command.take(element, value, quirks),
             }
             if previous.is_some_and(|previous| previous >= element) {
@@ -157,6 +161,12 @@ impl CommandSet {
             quirks.insert(Quirk::CommandGroupLength);
         }
         command.field = CommandField::of(field.ok_or(CommandError::NoCommandField)?);
+        // A cancel request is not answered, and a response that names nothing answers nothing of ours.
+        let answered = !command.field.is_response() && command.field != CommandField::CancelRequest;
+        if answered && message_id.is_none() {
+            return Err(CommandError::NoMessageId);
+        }
+        command.message_id = message_id.unwrap_or(0);
         Ok(command)
     }
 
@@ -164,7 +174,6 @@ impl CommandSet {
         match element {
             0x0002 | 0x0003 => self.sop_class_uid = uid(value, quirks),
             0x1000 | 0x1001 => self.sop_instance_uid = uid(value, quirks),
-            0x0110 | 0x0120 => self.message_id = unsigned_short(value).unwrap_or(0),
             0x0700 => self.priority = unsigned_short(value),
             0x0800 => self.data_set_follows = unsigned_short(value) != Some(NO_DATA_SET),
             0x0900 => self.status = unsigned_short(value),
@@ -289,6 +298,7 @@ mod tests {
         put(&mut bytes, 0x0000, &9999u32.to_le_bytes(), 0);
         put(&mut bytes, 0x1000, b"1.2.3", b' ');
         put(&mut bytes, 0x0100, &1u16.to_le_bytes(), 0);
+        put(&mut bytes, 0x0110, &0u16.to_le_bytes(), 0);
         put(&mut bytes, 0x0800, &0u16.to_le_bytes(), 0);
         let mut quirks = Quirks::new();
         let command = CommandSet::parse(&bytes, &mut quirks).unwrap();
@@ -296,6 +306,14 @@ mod tests {
         assert!(command.data_set_follows);
         let expected = [Quirk::CommandGroupLength, Quirk::CommandOrder, Quirk::BlankPaddedCommandUid];
         assert!(expected.iter().all(|quirk| quirks.contains(quirk)), "{quirks:?}");
+    }
+
+    #[test]
+    fn a_request_without_message_id_cannot_be_answered() {
+        let mut bytes = Vec::new();
+        put(&mut bytes, 0x0100, &1u16.to_le_bytes(), 0);
+        put(&mut bytes, 0x0800, &0u16.to_le_bytes(), 0);
+        assert_eq!(CommandSet::parse(&bytes, &mut Quirks::new()), Err(CommandError::NoMessageId));
     }
 
     #[test]

@@ -10,16 +10,22 @@ use crate::identity::UID_LENGTH_MAX;
 pub(super) struct Items<'bytes> {
     rest: &'bytes [u8],
     stray: bool,
+    cut: bool,
 }
 
 impl<'bytes> Items<'bytes> {
     pub(super) fn new(region: &'bytes [u8]) -> Items<'bytes> {
-        Items { rest: region, stray: false }
+        Items { rest: region, stray: false, cut: false }
     }
 
     /// Whether the walk met bytes that are no item, or a length beyond the region.
     pub(super) fn stray_bytes(&self) -> bool {
         self.stray
+    }
+
+    /// Whether the walk met a length beyond the region.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut
     }
 }
 
@@ -34,7 +40,8 @@ impl<'bytes> Iterator for Items<'bytes> {
         };
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         // A length beyond the region is cut to it: the item may still be readable, and nothing can follow.
-        self.stray |= length > body.len();
+        self.cut |= length > body.len();
+        self.stray |= self.cut;
         let (item, rest) = body.split_at(length.min(body.len()));
         self.rest = rest;
         Some((*kind, item))

@@ -17,6 +17,11 @@ use super::violation::{Phase, Violation, WireError};
 /// Fragments and P-DATA PDUs without data that one association may send.
 pub const EMPTY_FRAGMENTS_MAX: u32 = 4096;
 
+/// How far a P-DATA PDU may exceed what was announced: peers that count headers differently, or ignore a small limit and
+/// send their usual 64 KiB, are known; one that sends many times as much has not read it.
+const LONG_PDU_FACTOR: u32 = 2;
+const LONG_PDU_LENGTH_MIN: u32 = 64 * 1024 + 12;
+
 /// Message control header bits (PS3.8 E.2).
 const COMMAND: u8 = 0x01;
 const LAST: u8 = 0x02;
@@ -227,6 +232,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn begin_pdu(&mut self, header: Header) -> Result<(), WireError> {
+        let limit = self.announced.saturating_mul(LONG_PDU_FACTOR).max(LONG_PDU_LENGTH_MIN);
+        if header.length > limit {
+            return Err(Violation::PduLength { kind: header.kind, length: header.length, limit }.into());
+        }
         if header.length > self.announced {
             self.quirks.insert(Quirk::LongDataPdu);
         }

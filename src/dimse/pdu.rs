@@ -49,7 +49,7 @@ pub(super) fn length_limit(kind: u8) -> Option<u32> {
 /// Why an association is rejected (PS3.8 9.3.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
-    /// 1/1/1: no reason given; used for a maximum length too small to send anything.
+    /// 1/1/1: no reason given; used for a maximum length too small to send anything, and where no context is proposed.
     Unspecified,
     /// 1/1/2: not the application context of DICOM.
     ApplicationContext,

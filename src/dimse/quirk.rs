@@ -74,8 +74,6 @@ quirks! {
     CommandOrder => "command_order",
     /// A UID in a command set padded with a blank.
     BlankPaddedCommandUid => "blank_padded_command_uid",
-    /// A C-STORE request without affected SOP class; that of the context is taken.
-    MissingAffectedClass => "missing_affected_class",
     /// A C-STORE request whose SOP class is not that of its presentation context.
     AffectedClassDiffers => "affected_class_differs",
     /// A response to a question that was never asked.

@@ -1,7 +1,8 @@
 //! What a peer asks for when it opens an association.
 //!
 //! Input: the body of an A-ASSOCIATE-RQ PDU. Output: one [`AssociationRequest`] with the quirks that were tolerated.
-//! Errors: `None` when the body is too short for the fixed part; everything after that is read as far as it goes.
+//! Errors: `None` when the body is too short for the fixed part or ends inside an item; what is wrong within an item is
+//! read as far as it goes.
 //! Source: PS3.8 9.3.2, annex D.1; PS3.7 D.3.3.
 
 use dicom_ul::pdu::{PresentationContextProposed, RequestorRoles};
@@ -64,8 +65,7 @@ impl AssociationRequest {
             quirks: Quirks::new(),
         };
         request.read_titles();
-        request.read_items(variable);
-        Some(request)
+        request.read_items(variable).then_some(request)
     }
 
     /// Whether the peer speaks version 1 of the protocol: only bit 0 is tested.
@@ -85,7 +85,8 @@ impl AssociationRequest {
         (self.called, self.calling) = (called, calling);
     }
 
-    fn read_items(&mut self, variable: &[u8]) {
+    /// Reads the variable items; `false` when the last one is cut, as of a request that lost its end.
+    fn read_items(&mut self, variable: &[u8]) -> bool {
         let mut items = Items::new(variable);
         for (kind, item) in items.by_ref() {
             match kind {
@@ -101,6 +102,7 @@ impl AssociationRequest {
         if self.user.maximum_length.is_none() {
             self.quirks.insert(Quirk::MissingMaximumLength);
         }
+        !items.is_cut()
     }
 
     fn read_context(&mut self, item: &[u8]) {
@@ -268,8 +270,15 @@ mod tests {
         #[test]
         fn whatever_follows_the_fixed_part_is_read_without_harm(variable: Vec<u8>) {
             let request = AssociationRequest::parse(&body(b"A               ", b"B               ", &[variable]));
-            proptest::prop_assert!(request.is_some_and(|request| request.contexts.len() <= 256));
+            proptest::prop_assert!(request.is_none_or(|request| request.contexts.len() <= 256));
         }
+    }
+
+    #[test]
+    fn a_body_that_ends_inside_an_item_is_no_request() {
+        let mut cut = item(0x50, &item(0x51, &[0, 0, 0x40, 0]));
+        cut.pop();
+        assert!(AssociationRequest::parse(&body(b"A               ", b"B               ", &[cut])).is_none());
     }
 
     #[test]

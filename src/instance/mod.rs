@@ -13,6 +13,7 @@ pub mod part10;
 mod scan;
 mod tags;
 mod value;
+mod whole;
 
 use crate::identity::Uid;
 

@@ -35,6 +35,22 @@ pub enum InstanceError {
         /// The attribute.
         tag: &'static str,
     },
+    /// Pixel Data reaches past the end of the data set.
+    #[error("Pixel Data is cut: {announced} bytes announced, {found} are left")]
+    PixelDataCut {
+        /// Bytes left in the data set.
+        found: u64,
+        /// Bytes announced.
+        announced: u64,
+    },
+    /// Native Pixel Data is shorter than the image.
+    #[error("Pixel Data is too short: {found} bytes, the image needs {needed}")]
+    PixelDataShort {
+        /// Length of Pixel Data.
+        found: u64,
+        /// Bytes of all frames by the image attributes.
+        needed: u64,
+    },
     /// More frames than are handled.
     #[error("{frames} frames, at most {FRAMES_MAX} are handled")]
     Frames {
@@ -98,6 +114,9 @@ impl Instance {
         let mut bytes = Vec::new();
         // The end of a head that was cut stops the inflating with an error; what came out before it counts.
         let ended = DeflateDecoder::new(head).take(HEADER_BYTES_MAX).read_to_end(&mut bytes);
+        if ended.is_err() && head.len() as u64 == total {
+            return Err(ScanError::End { offset: head.len() }.into());
+        }
         let whole = ended.is_ok() && (bytes.len() as u64) < HEADER_BYTES_MAX && head.len() as u64 == total;
         let total = if whole { bytes.len() as u64 } else { u64::MAX };
         build(&bytes, scan::scan_head(&bytes, total, declared)?)

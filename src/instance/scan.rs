@@ -14,9 +14,9 @@ use super::tags;
 pub const DEPTH_MAX: usize = 64;
 
 const UNDEFINED: u32 = 0xFFFF_FFFF;
-const ITEM: u32 = 0xFFFE_E000;
+pub(super) const ITEM: u32 = 0xFFFE_E000;
 const ITEM_DELIMITER: u32 = 0xFFFE_E00D;
-const SEQUENCE_DELIMITER: u32 = 0xFFFE_E0DD;
+pub(super) const SEQUENCE_DELIMITER: u32 = 0xFFFE_E0DD;
 const PIXEL_DATA: u32 = 0x7FE0_0010;
 /// Float and Double Float Pixel Data: no CT image class has them, the walk ends there too.
 const FLOAT_PIXEL_DATA: Range<u32> = 0x7FE0_0008..PIXEL_DATA;

@@ -55,7 +55,11 @@ impl receive::Storage for NodeStorage {
 
     async fn begin(&self, incoming: &Incoming) -> Result<NodeObject, Refusal> {
         if !self.spool.has_room_for(ROOM_FOR_ONE_BYTES) {
-            return Err(Refusal::new(StoreStatus::OutOfResources, "no space left, free the data folder"));
+            let comment = match self.spool.free_bytes() {
+                Some(_) => "no space left, free the data folder",
+                None => "the data folder cannot be reached",
+            };
+            return Err(Refusal::new(StoreStatus::OutOfResources, comment));
         }
         let header = InstanceHeader {
             association: incoming.association.to_string(),
@@ -73,7 +77,9 @@ impl receive::Storage for NodeStorage {
     }
 
     async fn association_opened(&self, _opening: &AssociationOpening) -> Admission {
-        if self.spool.has_room_for(ROOM_FOR_ONE_BYTES) { Admission::Admit } else { Admission::OutOfResources }
+        // Where the file system tells nothing, each object is answered with its status and comment.
+        let short = self.spool.free_bytes().is_some() && !self.spool.has_room_for(ROOM_FOR_ONE_BYTES);
+        if short { Admission::OutOfResources } else { Admission::Admit }
     }
 
     async fn association_ended(&self, summary: &AssociationSummary) {
@@ -122,6 +128,10 @@ impl receive::ObjectWriter for NodeObject {
     async fn commit(self) -> Result<(), Refusal> {
         let NodeObject { ledger, writer, incoming } = self;
         let instance = Instance::parse_head(writer.head(), writer.length(), &incoming.transfer_syntax_uid)
+            .and_then(|instance| {
+                instance.check_pixel_data(writer.head(), writer.length(), &incoming.transfer_syntax_uid)?;
+                Ok(instance)
+            })
             .map_err(|error| Refusal::new(StoreStatus::CannotUnderstand, &error.to_string()))?;
         if instance.sop_class_uid != incoming.sop_class_uid {
             return Err(Refusal::new(StoreStatus::DataSetMismatch, "SOP class of data set and command differ"));

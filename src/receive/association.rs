@@ -94,7 +94,7 @@ async fn admit<'service, S: Storage>(
     opening: impl FnOnce(&ApplicationEntity) -> AssociationOpening,
 ) -> Result<(&'service ApplicationEntity, AssociationOpening, Slot), Rejection> {
     let entity = access::admit(&service.options.application_entities, request, peer.ip())?;
-    if !Connection::<TcpStream>::is_usable_length(request.user.maximum_length) {
+    if request.contexts.is_empty() || !Connection::<TcpStream>::is_usable_length(request.user.maximum_length) {
         return Err(Rejection::Unspecified);
     }
     let slot = service.associations.take(peer.ip()).ok_or(Rejection::LocalLimit)?;
@@ -195,9 +195,9 @@ impl<S: Storage> Association<'_, S> {
         }
     }
 
-    async fn store(&mut self, context: u8, mut command: CommandSet) -> Result<(), WireError> {
+    async fn store(&mut self, context: u8, command: CommandSet) -> Result<(), WireError> {
         self.sequence += 1;
-        let outcome = match self.incoming(context, &mut command) {
+        let outcome = match self.incoming(context, &command) {
             Ok(incoming) => self.receive(&incoming).await?,
             Err(refusal) => {
                 self.connection.skip_data().await?;
@@ -251,8 +251,8 @@ impl<S: Storage> Association<'_, S> {
         }
     }
 
-    /// What a C-STORE request announces; a missing class is that of the context.
-    fn incoming(&mut self, context: u8, command: &mut CommandSet) -> Result<Incoming, Refusal> {
+    /// What a C-STORE request announces.
+    fn incoming(&mut self, context: u8, command: &CommandSet) -> Result<Incoming, Refusal> {
         let accepted = self.contexts.iter().find(|accepted| accepted.id == context);
         let Some(accepted) = accepted.filter(|accepted| accepted.sop_class_uid != VERIFICATION) else {
             return Err(Refusal::new(StoreStatus::SopClassNotSupported, "presentation context is not for storage"));
@@ -260,10 +260,7 @@ impl<S: Storage> Association<'_, S> {
         if !command.data_set_follows {
             return Err(Refusal::new(StoreStatus::CannotUnderstand, "request announces no data set"));
         }
-        if command.sop_class_uid.is_empty() {
-            self.connection.note(Quirk::MissingAffectedClass);
-            command.sop_class_uid.clone_from(&accepted.sop_class_uid);
-        } else if command.sop_class_uid != accepted.sop_class_uid {
+        if !command.sop_class_uid.is_empty() && command.sop_class_uid != accepted.sop_class_uid {
             self.connection.note(Quirk::AffectedClassDiffers);
             if !self.contexts.iter().any(|accepted| accepted.sop_class_uid == command.sop_class_uid) {
                 let comment = "Affected SOP Class was not accepted on this association";

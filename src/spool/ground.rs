@@ -39,6 +39,8 @@ pub(super) struct Ground {
     pub(super) options: Options,
     segments: Mutex<BTreeMap<u64, Segment>>,
     spare: Mutex<Vec<Vec<u8>>>,
+    /// Locks of folders that were made again in place of one that was removed.
+    later_locks: Mutex<Vec<File>>,
     next_number: AtomicU64,
     next_ordinal: AtomicU64,
     pub(super) groups: AtomicU64,
@@ -59,6 +61,7 @@ impl Ground {
             options,
             segments: Mutex::new(segments),
             spare: Mutex::new(Vec::new()),
+            later_locks: Mutex::new(Vec::new()),
             next_number: AtomicU64::new(next_number),
             next_ordinal: AtomicU64::new(next_ordinal),
             groups: AtomicU64::new(0),
@@ -108,6 +111,41 @@ impl Ground {
         if spare.len() < SPARE_BUFFERS_MAX {
             spare.push(buffer);
         }
+    }
+
+    /// Free space of the file system, bytes; `None` where it does not tell. A folder that somebody removed is made again
+    /// as soon as its parent is there: what it held is lost, but the node can go on.
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        let asked = rustix::fs::statvfs(&self.dir);
+        let status = match asked {
+            Err(rustix::io::Errno::NOENT) => {
+                self.restore_dir().ok()?;
+                rustix::fs::statvfs(&self.dir).ok()?
+            }
+            other => other.ok()?,
+        };
+        Some(status.f_bavail.saturating_mul(status.f_frsize))
+    }
+
+    fn restore_dir(&self) -> Result<(), SpoolError> {
+        let mut locks = self.later_locks.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.dir.exists() {
+            return Ok(());
+        }
+        std::fs::create_dir(&self.dir).map_err(|error| SpoolError::io("create folder", &self.dir, error))?;
+        locks.push(super::own(&self.dir)?);
+        tracing::error!(folder = %self.dir.display(), "the spool's folder was removed; a new one was made");
+        let parent = self.dir.parent().unwrap_or(&self.dir);
+        let synced = File::open(parent).and_then(|parent| parent.sync_all());
+        synced.map_err(|error| SpoolError::io("flush folder", parent, error))
+    }
+
+    /// Length of a new segment: the configured one where there is room, at least `least`. All writers together take no
+    /// more than half of the room, so that what is preallocated keeps nothing else out.
+    pub(super) fn segment_capacity(&self, least: u64) -> u64 {
+        let room = self.free_bytes().unwrap_or(0).saturating_sub(self.options.free_space_min_bytes);
+        let share = room / (2 * self.options.writers.max(1) as u64);
+        self.options.segment_bytes.min(share).max(least)
     }
 
     /// Makes names in the folder durable.

@@ -183,8 +183,7 @@ impl Spool {
 
     /// Free space of the file system, bytes; `None` where it does not tell.
     pub fn free_bytes(&self) -> Option<u64> {
-        let status = rustix::fs::statvfs(&self.ground.dir).ok()?;
-        Some(status.f_bavail.saturating_mul(status.f_frsize))
+        self.ground.free_bytes()
     }
 
     /// Reads a data set back and compares it with its digest. Blocks.

@@ -304,3 +304,37 @@ async fn records_of_many_tasks_share_flushes() {
     assert_eq!((figures.records, figures.bytes), (160, 160 * 700));
     assert!(figures.groups < 100, "{figures:?}");
 }
+
+#[tokio::test]
+async fn an_object_for_a_removed_segment_is_refused_and_the_next_one_kept_in_a_new_folder() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("spool");
+    let (spool, _) = open(&dir);
+    store(&spool, 1, 3_000).await;
+    std::fs::remove_dir_all(&dir).unwrap();
+    let mut object = spool.begin(header(2));
+    object.write(&bytes(2, 3_000)).await.unwrap();
+    assert!(object.commit(parsed()).await.is_err());
+    assert!(spool.has_room_for(1));
+    let kept = store(&spool, 3, 3_000).await;
+    assert_eq!(spool.read(&kept).unwrap(), bytes(3, 3_000));
+    assert!(matches!(Spool::open(&dir, small_options()), Err(SpoolError::InUse { .. })));
+    spool.close();
+    drop(spool);
+    let (_spool, recovery) = open(&dir);
+    assert_eq!(instances(&recovery).len(), 1);
+}
+
+#[tokio::test]
+async fn a_segment_takes_no_more_of_a_small_disk_than_its_share() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    let free = spool.free_bytes().unwrap();
+    drop(spool);
+    // All but 40 KiB must stay free: a share is 5 KiB, so that a segment is as long as its record.
+    let options = Options { free_space_min_bytes: free - (40 << 10), ..small_options() };
+    let (spool, _) = Spool::open(dir.path(), options).unwrap();
+    store(&spool, 1, 6_000).await;
+    let longest = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).max();
+    assert!(longest.unwrap() < 32 << 10, "{longest:?}");
+}

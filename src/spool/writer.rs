@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -122,7 +123,7 @@ impl GroupWriter {
             self.ground.give_buffer(append.body);
             placed.push((append.reply, append.waiting, result));
         }
-        let synced = self.sync_active();
+        let synced = self.sync_active().and_then(|()| self.check_named());
         if let (Err(_), Some(active)) = (&synced, &self.active) {
             unsynced.insert(active.number);
             // After a failed flush the system may have dropped the pages: nothing more goes into this segment.
@@ -192,7 +193,7 @@ impl GroupWriter {
     fn create(&self, length: u64) -> Result<Active, SpoolError> {
         let number = self.ground.take_number();
         let path: Arc<Path> = segment_path(&self.ground.dir, number, false).into();
-        let capacity = self.ground.options.segment_bytes.max(FILE_HEAD_LENGTH + length + SEAL_LENGTH);
+        let capacity = self.ground.segment_capacity(FILE_HEAD_LENGTH + length + SEAL_LENGTH);
         let made = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
         let file = made.map_err(|error| SpoolError::io("create segment", &path, error))?;
         let prepared = preallocate(&file, capacity).and_then(|()| file.write_all_at(&file_head(number), 0));
@@ -209,6 +210,14 @@ impl GroupWriter {
     fn sync_active(&self) -> Result<(), SpoolError> {
         let Some(active) = self.active.as_ref().filter(|_| self.ground.options.flushes()) else { return Ok(()) };
         active.file.sync_data().map_err(|error| SpoolError::io("flush segment", &active.path, error))
+    }
+
+    /// A file that somebody removed takes bytes and flushes as before, and loses them.
+    fn check_named(&self) -> Result<(), SpoolError> {
+        let Some(active) = self.active.as_ref() else { return Ok(()) };
+        let removed = || std::io::Error::new(std::io::ErrorKind::NotFound, "the file was removed");
+        let named = active.file.metadata().and_then(|file| if file.nlink() > 0 { Ok(()) } else { Err(removed()) });
+        named.map_err(|error| SpoolError::io("find segment", &active.path, error))
     }
 
     /// Cuts the active segment behind its last record, seals and flushes it.

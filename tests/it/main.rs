@@ -8,6 +8,7 @@ mod durability;
 mod layering;
 mod node;
 mod node_support;
+mod odd;
 mod organs_real;
 mod orthanc;
 mod phantom;

@@ -115,13 +115,15 @@ async fn messages_and_pdus_need_not_share_their_boundaries() {
 }
 
 #[tokio::test]
-async fn a_data_pdu_of_one_mebibyte_is_taken_though_less_was_announced() {
+async fn a_data_pdu_of_twice_the_announced_length_is_taken_and_a_longer_one_aborted() {
     let node = Node::start().await;
     let mut peer = node.associate().await;
-    let data = noise((1 << 20) - 6);
+    let announced = resetray::dimse::P_DATA_LENGTH_ANNOUNCED as usize;
+    let data = noise(2 * announced - 6);
     peer.send(&store(1, "1.2.3", &data)).await;
     assert_eq!(peer.response().await.0.status, Some(0));
-    peer.release().await;
+    peer.send(&store(2, "1.2.4", &noise(2 * announced))).await;
+    peer.expect_abort(2, 6).await;
     let seen = node.stop().await;
     assert!(seen.kept[0].1 == data);
     assert!(seen.summaries[0].quirks.contains(&Quirk::LongDataPdu));
@@ -214,7 +216,7 @@ async fn a_peer_that_takes_few_bytes_gets_its_answer_in_pieces() {
 }
 
 #[tokio::test]
-async fn a_missing_class_is_that_of_the_context_and_blank_padding_is_cut() {
+async fn a_missing_class_is_refused_and_blank_padding_is_cut() {
     let node = Node::start().await;
     let mut peer = node.associate().await;
     let mut command = CommandSet::new(CommandField::StoreRequest, 0);
@@ -222,12 +224,15 @@ async fn a_missing_class_is_that_of_the_context_and_blank_padding_is_cut() {
     command.data_set_follows = true;
     let message = [fragment(1, 3, &command.encode()), fragment(1, 2, &noise(8))].concat();
     peer.send(&pdu(4, &message)).await;
+    assert_eq!(peer.response().await.0.status, Some(0x0122));
+    command.sop_class_uid = CT.to_owned();
+    let message = [fragment(1, 3, &command.encode()), fragment(1, 2, &noise(8))].concat();
+    peer.send(&pdu(4, &message)).await;
     assert_eq!(peer.response().await.0.status, Some(0));
     peer.release().await;
     let seen = node.stop().await;
     assert_eq!((seen.kept[0].0.sop_class_uid.as_str(), seen.kept[0].0.sop_instance_uid.as_str()), (CT, "1.2.3"));
-    let quirks = &seen.summaries[0].quirks;
-    assert!(quirks.contains(&Quirk::MissingAffectedClass) && quirks.contains(&Quirk::BlankPaddedCommandUid));
+    assert!(seen.summaries[0].quirks.contains(&Quirk::BlankPaddedCommandUid));
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ async fn each_reason_of_a_rejection_is_told() {
     rejected(&request("RESETRAY", "OTHER", &user), (1, 1, 3)).await;
     rejected(&raw_request(1, titles.0, [b' '; 16], &variable_items(&user)), (1, 1, 3)).await;
     rejected(&raw_request(2, titles.0, titles.1, &variable_items(&user)), (1, 2, 2)).await;
+    let without_context = [item(0x10, b"1.2.840.10008.3.1.1.1"), user.clone()].concat();
+    rejected(&raw_request(1, titles.0, titles.1, &without_context), (1, 1, 1)).await;
     let foreign = [item(0x10, b"1.2.3"), context(1, CT, &[IMPLICIT]), user].concat();
     rejected(&raw_request(1, titles.0, titles.1, &foreign), (1, 1, 2)).await;
     rejected(&request("RESETRAY", "PEER", &user_information_with(4, &[])), (1, 1, 1)).await;
