@@ -61,7 +61,12 @@ pub(super) fn results(instances: &[SeriesInstance], measured: &Measured, wanted:
         }
     }
     if wanted.report {
-        let options = sr::Options { storage: sr::Storage::default(), refusals: sr::Refusals::default(), making };
+        let options = sr::Options {
+            storage: sr::Storage::default(),
+            refusals: sr::Refusals::default(),
+            operands: sr::Operands::default(),
+            making,
+        };
         match sr::report(record, &identity, reference.as_ref(), &options) {
             Ok(bytes) => files.push(DicomFile { kind: "dicom_sr", file: "dicom/sr.dcm", bytes }),
             Err(error) => tracing::warn!(%error, "no structured report"),

@@ -3,6 +3,8 @@
 //! Source: PS3.16 TID 1410, 1411, 1501, 1419, 1420; PS3.3 C.18.6 (spatial coordinates).
 
 use super::Context;
+use super::Operands;
+use super::Options;
 use super::Refusals;
 use super::SrError;
 use super::Storage;
@@ -79,22 +81,23 @@ pub(super) fn derived_measurements(context: &Context<'_>) -> Option<Item> {
     Some(Item::container(concepts::DERIVED_IMAGING_MEASUREMENTS, None, children))
 }
 
-/// Difference or ratio with its operands, by reference where the SOP class allows it (TID 1420).
+/// Difference or ratio with its operands (TID 1420).
 fn derived(context: &Context<'_>, term: Term, value: f64) -> Item {
     let (decimals, unit) = match term {
         Term::LiverSpleenRatio => (units::RATIO_DECIMALS, concepts::RATIO),
         _ => (units::MEAN_DECIMALS, concepts::HOUNSFIELD_UNIT),
     };
     let content = Content::Number(units::round(value, decimals), unit);
+    let Options { operands, storage, .. } = context.options;
+    let by_reference = *operands == Operands::ByReference && *storage != Storage::Enhanced;
     let mut children = vec![public_name(term)];
     for operand in [Term::LiverHu, Term::SpleenHu] {
         let Some(value) = measured_value(context.record, operand) else { continue };
-        let operand = if context.options.storage == Storage::Enhanced {
-            Item { relationship: Relationship::InferredFrom, ..mean(value, Some(operand)) }
-        } else {
+        children.push(if by_reference {
             Item::unnamed(Relationship::InferredFrom, Content::Reference(operand))
-        };
-        children.push(operand);
+        } else {
+            Item { relationship: Relationship::InferredFrom, ..mean(value, Some(operand)) }
+        });
     }
     Item::new(Relationship::Contains, concepts::quantity(term), content).with(children)
 }

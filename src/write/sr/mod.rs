@@ -42,7 +42,7 @@ pub enum Storage {
     Comprehensive,
     /// Comprehensive 3D SR.
     Comprehensive3d,
-    /// Enhanced SR: derived values repeat their operands instead of referring to them.
+    /// Enhanced SR.
     Enhanced,
 }
 
@@ -67,6 +67,16 @@ pub enum Refusals {
     Number,
 }
 
+/// How a derived value names its operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Operands {
+    /// Repeated below it: a reader in use fails on references.
+    #[default]
+    ByValue,
+    /// As references to the numbers of the measurement groups; Enhanced SR has none and repeats them.
+    ByReference,
+}
+
 /// Choices of a destination, and what the report states about its making.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -74,6 +84,8 @@ pub struct Options {
     pub storage: Storage,
     /// Parameters without a value.
     pub refusals: Refusals,
+    /// Operands of difference and ratio.
+    pub operands: Operands,
     /// Program, content date and time.
     pub making: Making,
 }
