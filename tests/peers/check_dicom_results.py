@@ -195,6 +195,16 @@ def check_derived(report, measurements):
         expect(operands == [measurements["LIVER_HU"]["value"], measurements["SPLEEN_HU"]["value"]], term, operands)
 
 
+def sheared(segmentation):
+    """Whether the slices of a tilted gantry are shifted against each other: no volume of highdicom."""
+    groups = segmentation.PerFrameFunctionalGroupsSequence
+    positions = np.array([group.PlanePositionSequence[0].ImagePositionPatient for group in groups], dtype=float)
+    cosines = segmentation.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient
+    normal = np.cross(cosines[:3], cosines[3:])
+    offsets = positions - positions[0]
+    return np.abs(offsets - np.outer(offsets @ normal, normal)).max() > 0.01
+
+
 def check_segmentation(segmentation, rsif, source):
     measurements, _, regions = rsif
     masks = {f"{term_of(name, measurements)}/{region['definition']}": region for name, region in regions.items()
@@ -220,6 +230,8 @@ def check_segmentation(segmentation, rsif, source):
         statistics = region["statistics"]
         expect(len(inside) == statistics["voxel_count"], segment.TrackingID, "voxels", len(inside))
         expect(abs(inside.mean() - statistics["mean"]) <= 0.00501, segment.TrackingID, "mean", inside.mean())
+    if sheared(segmentation):
+        return
     volume = segmentation.get_volume(combine_segments=True, skip_overlap_checks=True)
     expect(volume.array.max() == segmentation.number_of_segments, "volume of segments")
 

@@ -47,37 +47,38 @@ fn number(tag: Tag) -> u32 {
     u32::from(tag.group()) << 16 | u32::from(tag.element())
 }
 
-/// Copies one attribute: text of the default repertoire as text, all else as the bytes that the source has.
+/// Copies one attribute as the bytes that the source has. Decimal Strings and the character set, which the library
+/// reads, go as text.
 fn put(set: &mut DataSet, tag: Tag, vr: VR, identity: &SourceIdentity) -> bool {
     let Some(SourceAttribute { value, .. }) = identity.find(number(tag)) else { return false };
-    match (vr, identity.ascii(number(tag))) {
-        (_, Some(text)) => set.text(tag, vr, text),
-        // A number that is no ASCII is damage.
-        (VR::DS, None) => return false,
-        (_, None) if value.iter().all(|byte| matches!(byte, 0 | b' ')) => set.empty(tag, vr),
-        (_, None) => {
-            let mut even = value.clone();
-            if even.len() % 2 == 1 {
-                even.push(b' ');
-            }
-            set.raw(tag, vr, &even);
-        }
+    if vr == VR::DS || tag == tags::SPECIFIC_CHARACTER_SET {
+        // One that is no ASCII is damage.
+        let Some(text) = identity.ascii(number(tag)) else { return false };
+        set.text(tag, vr, text);
+        return true;
     }
+    let mut even = value.clone();
+    if even.len() % 2 == 1 {
+        even.push(b' ');
+    }
+    set.raw(tag, vr, &even);
     true
 }
 
 /// Patient, General Study and Patient Study as the source has them, with its Specific Character Set.
 pub(in crate::write) fn copied(set: &mut DataSet, identity: &SourceIdentity, study_instance_uid: &Uid) {
     put(set, tags::SPECIFIC_CHARACTER_SET, VR::CS, identity);
-    // The method is required beside the statement; without it the statement cannot be copied.
-    let method = identity.find(number(tags::DEIDENTIFICATION_METHOD)).is_some();
     for (tag, vr, required) in PATIENT_AND_STUDY {
-        if tag == tags::PATIENT_IDENTITY_REMOVED && !method {
-            continue;
-        }
         if !put(set, tag, vr, identity) && required {
             set.empty(tag, vr);
         }
+    }
+    let has_value = |tag: Tag| identity.find(number(tag)).is_some_and(|attribute| !attribute.value.is_empty());
+    // A method is required beside the statement; the source may give it as codes, which are not copied.
+    if identity.ascii(number(tags::PATIENT_IDENTITY_REMOVED)) == Some("YES")
+        && !has_value(tags::DEIDENTIFICATION_METHOD)
+    {
+        set.text(tags::DEIDENTIFICATION_METHOD, VR::LO, "As described in the source images");
     }
     set.uid(tags::STUDY_INSTANCE_UID, study_instance_uid);
 }

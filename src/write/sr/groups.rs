@@ -36,6 +36,8 @@ use crate::write::seg;
 const SQUARE_PIXEL_TOLERANCE_MM: f64 = 1e-6;
 /// Terms that are derived from others.
 const DERIVED: [Term; 2] = [Term::LiverSpleenDiff, Term::LiverSpleenRatio];
+/// Decimals of a volume in cm3: those that RSIF has in mm3.
+const VOLUME_DECIMALS_CM3: u32 = units::VOLUME_DECIMALS + 3;
 /// mm3 in a cm3.
 const CUBIC_MM_PER_CUBIC_CM: f64 = 1000.0;
 
@@ -196,7 +198,8 @@ fn size(seen: &Statistics, geometry: &Geometry, single: bool) -> Item {
         (concepts::AREA, Content::Number(area_mm2, concepts::SQUARE_MILLIMETER))
     } else {
         let volume_mm3 = units::round(seen.volume_mm3, units::VOLUME_DECIMALS);
-        (concepts::VOLUME, Content::Number(volume_mm3 / CUBIC_MM_PER_CUBIC_CM, concepts::CUBIC_CENTIMETER))
+        let volume_cm3 = units::round(volume_mm3 / CUBIC_MM_PER_CUBIC_CM, VOLUME_DECIMALS_CM3);
+        (concepts::VOLUME, Content::Number(volume_cm3, concepts::CUBIC_CENTIMETER))
     };
     Item::new(Relationship::Contains, name, content)
 }
