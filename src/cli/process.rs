@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use super::Failure;
 use super::progress::Progress;
 use crate::config::Config;
+use crate::config::Identifiers;
+use crate::config::ResultKind;
 use crate::deliver;
 use crate::deliver::Outcome;
 use crate::deliver::ResultsFolder;
@@ -38,6 +40,10 @@ pub(super) struct Arguments {
     /// Leave the previews out.
     #[arg(long)]
     no_previews: bool,
+    /// What to write instead of what the configuration says: rsif, preview, sr, seg. Documents are always written; sr and
+    /// seg carry the identity of the source and need `identifiers = "source"`.
+    #[arg(long, value_delimiter = ',', value_parser = result_kind)]
+    results: Vec<ResultKind>,
 }
 
 /// What every series of one command shares.
@@ -51,7 +57,16 @@ struct Setting {
 pub(super) fn run(arguments: Arguments, config: Config) -> Result<(), Failure> {
     super::limit_voxel_threads(&config)?;
     let entity = config.application_entity.first().ok_or_else(|| Failure::Usage("no application entity".into()))?;
-    let mut entity = EntitySettings::of(&config, entity);
+    let mut entity = entity.clone();
+    if !arguments.results.is_empty() {
+        entity.results = arguments.results;
+    }
+    if entity.identifiers != Identifiers::Source
+        && entity.results.iter().any(|kind| matches!(kind, ResultKind::Sr | ResultKind::Seg))
+    {
+        eprintln!("sr and seg carry the identity of the source; without identifiers = \"source\" they are left out");
+    }
+    let mut entity = EntitySettings::of(&config, &entity);
     entity.pipeline.previews &= !arguments.no_previews;
     let secret = service::site_secret(&config).map_err(|error| Failure::work(&error))?;
     std::fs::create_dir_all(&arguments.out)
@@ -82,6 +97,17 @@ pub(super) fn run(arguments: Arguments, config: Config) -> Result<(), Failure> {
     setting.results.refresh_index().map_err(|error| Failure::work(&error))?;
     println!("{} series, {} without a result", found.series.len(), failed);
     if failed > 0 { Err(Failure::Work(format!("{failed} series have no result"))) } else { Ok(()) }
+}
+
+/// A result by its word in the configuration.
+fn result_kind(word: &str) -> Result<ResultKind, String> {
+    match word {
+        "rsif" => Ok(ResultKind::Rsif),
+        "preview" => Ok(ResultKind::Preview),
+        "sr" => Ok(ResultKind::Sr),
+        "seg" => Ok(ResultKind::Seg),
+        _ => Err("one of rsif, preview, sr, seg".to_owned()),
+    }
 }
 
 /// Measures and publishes one series; says what became of it in one line.

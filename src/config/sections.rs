@@ -145,6 +145,10 @@ pub enum ResultKind {
     Rsif,
     /// PNG previews.
     Preview,
+    /// DICOM structured report; carries identity, so only with `identifiers = "source"`.
+    Sr,
+    /// DICOM segmentation of the mask regions; likewise.
+    Seg,
 }
 
 /// How much identity the results carry.
@@ -185,7 +189,7 @@ pub struct ApplicationEntity {
     pub transfer_syntaxes: Vec<String>,
     /// Analyses to run: `vertebral_attenuation`, `liver_attenuation`.
     pub analyses: Vec<String>,
-    /// Outputs: `rsif`, `preview`.
+    /// Outputs: `rsif`, `preview`, `sr`, `seg`.
     pub results: Vec<ResultKind>,
     /// Access gate.
     pub access: AccessMode,

@@ -5,8 +5,10 @@
 //! unreadable is `None`.
 //! Errors: [`Part10Error`] for files, [`InstanceError`] for data sets. A bad optional attribute is no error: it is
 //! listed in [`Instance::faults`].
-//! Source: PS3.3 C.8.2 (CT), C.7.6.16 (functional groups), PS3.5, PS3.10. No patient attribute is read.
+//! Source: PS3.3 C.8.2 (CT), C.7.6.16 (functional groups), PS3.5, PS3.10. No patient attribute is read,
+//! but for [`SourceIdentity`], which only DICOM results use.
 
+mod identity;
 mod location;
 mod parse;
 pub mod part10;
@@ -17,6 +19,8 @@ mod whole;
 
 use crate::identity::Uid;
 
+pub use identity::SourceAttribute;
+pub use identity::SourceIdentity;
 pub use location::DataSetLocation;
 pub(crate) use parse::is_deflated;
 pub use parse::{HEADER_BYTES_MAX, InstanceError};

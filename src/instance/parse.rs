@@ -73,34 +73,43 @@ pub(crate) fn is_deflated(transfer_syntax_uid: &Uid) -> bool {
     matches!(transfer_syntax_uid.as_str(), "1.2.840.10008.1.2.1.99" | "1.2.840.10008.1.2.4.95")
 }
 
+/// The first bytes of the data set at `location`, as many as `walk` needs to come to its end, and what it found.
+pub(super) fn read_header(
+    location: &DataSetLocation,
+    walk: impl Fn(&[u8], u64, Encoding) -> Result<Option<Scanned>, ScanError>,
+) -> Result<(Vec<u8>, Scanned), InstanceError> {
+    let declared = declared_encoding(&location.transfer_syntax_uid);
+    let deflated = is_deflated(&location.transfer_syntax_uid);
+    let mut limit = HEADER_BYTES_FIRST;
+    loop {
+        let mut bytes = Vec::new();
+        let file = location.open_at(0)?.take(location.length);
+        // The length of an inflated data set is unknown until its end is seen.
+        let total = if deflated {
+            DeflateDecoder::new(file).take(limit).read_to_end(&mut bytes)?;
+            if (bytes.len() as u64) < limit { bytes.len() as u64 } else { u64::MAX }
+        } else {
+            file.take(limit).read_to_end(&mut bytes)?;
+            location.length
+        };
+        if let Some(scanned) = walk(&bytes, total, declared)? {
+            return Ok((bytes, scanned));
+        }
+        if bytes.len() as u64 == total || (bytes.len() as u64) < limit {
+            return Err(ScanError::End { offset: bytes.len() }.into());
+        }
+        if limit >= HEADER_BYTES_MAX {
+            return Err(InstanceError::HeaderTooLarge);
+        }
+        limit = (limit * 8).min(HEADER_BYTES_MAX);
+    }
+}
+
 impl Instance {
     /// Reads the header of the data set at `location`; the pixels are not touched.
     pub fn read(location: &DataSetLocation) -> Result<Instance, InstanceError> {
-        let declared = declared_encoding(&location.transfer_syntax_uid);
-        let deflated = is_deflated(&location.transfer_syntax_uid);
-        let mut limit = HEADER_BYTES_FIRST;
-        loop {
-            let mut bytes = Vec::new();
-            let file = location.open_at(0)?.take(location.length);
-            // The length of an inflated data set is unknown until its end is seen.
-            let total = if deflated {
-                DeflateDecoder::new(file).take(limit).read_to_end(&mut bytes)?;
-                if (bytes.len() as u64) < limit { bytes.len() as u64 } else { u64::MAX }
-            } else {
-                file.take(limit).read_to_end(&mut bytes)?;
-                location.length
-            };
-            if let Some(scanned) = scan::scan(&bytes, total, declared)? {
-                return build(&bytes, scanned);
-            }
-            if bytes.len() as u64 == total || (bytes.len() as u64) < limit {
-                return Err(ScanError::End { offset: bytes.len() }.into());
-            }
-            if limit >= HEADER_BYTES_MAX {
-                return Err(InstanceError::HeaderTooLarge);
-            }
-            limit = (limit * 8).min(HEADER_BYTES_MAX);
-        }
+        let (bytes, scanned) = read_header(location, scan::scan)?;
+        build(&bytes, scanned)
     }
 
     /// Parses the first bytes of a data set of `total` bytes as received, deflated or not; for who must know to which

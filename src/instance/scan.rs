@@ -140,15 +140,22 @@ pub(crate) struct Scanned {
 ///
 /// `Ok(None)` when the bytes end before Pixel Data but the data set goes on: read more.
 pub(crate) fn scan(bytes: &[u8], total: u64, declared: Encoding) -> Result<Option<Scanned>, ScanError> {
-    let encoding = probe(bytes, declared);
-    let mut walk = Walk { bytes, total, position: 0, encoding, open: vec![Level::set(None, encoding, true)] };
-    walk.run()
+    scan_for(tags::is_read, bytes, total, declared)
+}
+
+/// As [`scan`], for the attributes that `is_kept` names.
+pub(crate) fn scan_for(
+    is_kept: fn(u32) -> bool,
+    bytes: &[u8],
+    total: u64,
+    declared: Encoding,
+) -> Result<Option<Scanned>, ScanError> {
+    Walk::new(is_kept, bytes, total, declared).run()
 }
 
 /// Walks the beginning of a data set as far as it goes: what stands in `bytes`, whether or not Pixel Data is reached.
 pub(crate) fn scan_head(bytes: &[u8], total: u64, declared: Encoding) -> Result<Scanned, ScanError> {
-    let encoding = probe(bytes, declared);
-    let mut walk = Walk { bytes, total, position: 0, encoding, open: vec![Level::set(None, encoding, true)] };
+    let mut walk = Walk::new(tags::is_read, bytes, total, declared);
     match walk.run()? {
         Some(scanned) => Ok(scanned),
         None => Ok(walk.finish(None)),
@@ -220,6 +227,7 @@ struct Header {
 }
 
 struct Walk<'a> {
+    is_kept: fn(u32) -> bool,
     bytes: &'a [u8],
     total: u64,
     position: usize,
@@ -234,7 +242,12 @@ enum Step {
     Done(Option<PixelDataElement>),
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(is_kept: fn(u32) -> bool, bytes: &'a [u8], total: u64, declared: Encoding) -> Walk<'a> {
+        let encoding = probe(bytes, declared);
+        Walk { is_kept, bytes, total, position: 0, encoding, open: vec![Level::set(None, encoding, true)] }
+    }
+
     fn run(&mut self) -> Result<Option<Scanned>, ScanError> {
         loop {
             self.close_ended()?;
@@ -328,7 +341,7 @@ impl Walk<'_> {
             return self.open_undefined(tag, vr, value, encoding);
         }
         let end = self.end_of(tag, value, length)?;
-        let wanted = self.open.last().is_some_and(|level| level.keep) && tags::is_read(tag);
+        let wanted = self.open.last().is_some_and(|level| level.keep) && (self.is_kept)(tag);
         if wanted && (tags::is_sequence(tag)) {
             let inner = if vr == Some(*b"UN") { Encoding::IMPLICIT_LITTLE } else { encoding };
             self.position = value;
@@ -357,7 +370,7 @@ impl Walk<'_> {
         encoding: Encoding,
     ) -> Result<Step, ScanError> {
         self.position = value;
-        let keep = self.open.last().is_some_and(|level| level.keep) && tags::is_read(tag);
+        let keep = self.open.last().is_some_and(|level| level.keep) && (self.is_kept)(tag);
         let kind = match vr {
             Some(vr) if vr != *b"SQ" && vr != *b"UN" => Kind::Fragments,
             _ => Kind::Sequence { tag, items: Vec::new() },

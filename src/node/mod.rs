@@ -3,6 +3,8 @@
 //! Input: a checked configuration. Output: a running node, or the same pipeline over files.
 //! This is the one place that sees several rooms' errors; below it values pass, not handles.
 
+// DICOM results of one series.
+mod dicom;
 // Files and folders to instances.
 pub mod files;
 // What the node knows of its series.

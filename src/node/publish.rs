@@ -19,6 +19,7 @@ use crate::identity::SiteSecret;
 use crate::identity::Uid;
 use crate::identity::hex;
 use crate::instance::SeriesInstance;
+use crate::node::dicom;
 use crate::node::pipeline::Measured;
 use crate::node::settings;
 use crate::node::settings::EntitySettings;
@@ -82,6 +83,7 @@ pub fn publish(
     let latest = results.latest(&series)?;
     let revision = results.next_revision(&series)?;
     let previews: Vec<rsif::PreviewEntry> = measured.previews.iter().map(preview_entry).collect();
+    let dicom = dicom::results(instances, measured, entity.dicom);
     let processing = rsif::Processing {
         generated_at: jiff::Timestamp::now(),
         revision,
@@ -94,12 +96,13 @@ pub fn publish(
         job: uuid::Uuid::new_v4().simple().to_string(),
         node: circumstances.node.clone(),
         durations_ms: measured.durations_ms.clone(),
-        outputs: Vec::new(),
+        outputs: dicom.iter().map(output).collect(),
     };
     let documents =
         rsif::documents(&measured.record, &previews, secret, &settings::software(), &processing, &entity.rsif)?;
     let receipt = receipt(instances, measured, circumstances, identifiers, secret);
-    let files = measured.previews.iter().map(|preview| (preview.file.clone(), preview.png.clone())).collect();
+    let previews = measured.previews.iter().map(|preview| (preview.file.clone(), preview.png.clone()));
+    let files = previews.chain(dicom.into_iter().map(|made| (made.file.to_owned(), made.bytes))).collect();
     Ok(results.publish(&Publication { series, revision, documents, files, receipt })?)
 }
 
@@ -120,6 +123,15 @@ fn supersede_reason(previous: &[Vec<u8>], measured: &Measured) -> rsif::Supersed
         rsif::SupersedeReason::SoftwareChanged
     } else {
         rsif::SupersedeReason::Operator
+    }
+}
+
+fn output(made: &dicom::DicomFile) -> rsif::Output {
+    rsif::Output {
+        kind: made.kind.to_owned(),
+        file: Some(made.file.to_owned()),
+        destination: None,
+        digest: hex(&Sha256::digest(&made.bytes)),
     }
 }
 

@@ -30,6 +30,25 @@ pub struct EntitySettings {
     pub pipeline: Settings,
     /// RSIF documents.
     pub rsif: rsif::Options,
+    /// DICOM results.
+    pub dicom: DicomResults,
+}
+
+/// Which DICOM results stand beside the documents. They carry the identity of the source, so there are none where the
+/// documents do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DicomResults {
+    /// Structured report.
+    pub report: bool,
+    /// Segmentation.
+    pub segmentation: bool,
+}
+
+impl DicomResults {
+    fn of(entity: &config::ApplicationEntity) -> DicomResults {
+        let wanted = |kind| entity.identifiers == config::Identifiers::Source && entity.results.contains(&kind);
+        DicomResults { report: wanted(ResultKind::Sr), segmentation: wanted(ResultKind::Seg) }
+    }
 }
 
 impl EntitySettings {
@@ -58,7 +77,7 @@ impl EntitySettings {
             configuration_digest: digest(config, entity),
             analyses,
         };
-        EntitySettings { pipeline, rsif }
+        EntitySettings { pipeline, rsif, dicom: DicomResults::of(entity) }
     }
 }
 
@@ -84,7 +103,7 @@ fn digest(config: &Config, entity: &config::ApplicationEntity) -> String {
     let limits: Vec<String> =
         checks::rows().map(|row| format!("{} {:?} {:?} {:?}", row.key, row.unit, row.limit, row.reason)).collect();
     // Members in alphabetical order and text values only: this is the JCS form as it stands.
-    let effective = json!({
+    let mut effective = json!({
         "analyses": entity.requested_analyses().iter().map(|analysis| analysis.name()).collect::<Vec<_>>(),
         "definition_set": DEFINITION_SET,
         "documents": config.rsif.documents,
@@ -93,6 +112,16 @@ fn digest(config: &Config, entity: &config::ApplicationEntity) -> String {
         "language": config.rsif.language,
         "limits": limits,
     });
+    // Other files make another revision; without them the digest stays that of versions which had none.
+    let dicom = DicomResults::of(entity);
+    let kinds: Vec<&str> = [(dicom.segmentation, "seg"), (dicom.report, "sr")]
+        .iter()
+        .filter(|(wanted, _)| *wanted)
+        .map(|(_, kind)| *kind)
+        .collect();
+    if !kinds.is_empty() {
+        effective["results"] = json!(kinds);
+    }
     hex(&Sha256::digest(effective.to_string().as_bytes()))
 }
 

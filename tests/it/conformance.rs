@@ -4,6 +4,8 @@ use resetray::config::ApplicationEntity;
 use resetray::config::Config;
 use resetray::dimse::negotiation;
 use resetray::receive::status::StoreStatus;
+use resetray::write::seg;
+use resetray::write::sr::Storage;
 
 const STATEMENT: &str = include_str!("../../conformance-statement.md");
 
@@ -29,6 +31,16 @@ fn sop_classes_are_those_of_the_code() {
     let written: Vec<String> = table("#### 4.2.1 SOP classes accepted").into_iter().map(|row| row[1].clone()).collect();
     let coded: Vec<String> = negotiation::SOP_CLASSES.iter().map(|row| row.uid.to_owned()).collect();
     assert_eq!(written, coded);
+}
+
+#[test]
+fn sop_classes_of_results_are_those_of_the_code() {
+    let written: Vec<String> =
+        table("### 6.1 SOP classes written as results").into_iter().map(|row| row[1].clone()).collect();
+    let reports = [Storage::Comprehensive, Storage::Comprehensive3d, Storage::Enhanced].map(Storage::sop_class_uid);
+    let coded: Vec<&str> = reports.into_iter().chain([seg::SOP_CLASS_UID]).collect();
+    assert_eq!(written, coded);
+    assert_eq!(Storage::default().sop_class_uid(), coded[0]);
 }
 
 #[test]

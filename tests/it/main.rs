@@ -4,6 +4,7 @@
 mod configuration;
 mod conformance;
 mod crash;
+mod dicom_results;
 mod durability;
 mod layering;
 mod node;

@@ -9,7 +9,7 @@ use crate::codes::Reason;
 type Sentence = (&'static str, &'static str, &'static str);
 
 /// The sentence for a reason; `detail` is tried first, then the checks that refused, in order.
-pub(super) fn explanation(reason: Reason, detail: &str, failed_checks: &[&str], language: Language) -> &'static str {
+pub(crate) fn explanation(reason: Reason, detail: &str, failed_checks: &[&str], language: Language) -> &'static str {
     let by_name = std::iter::once(&detail)
         .chain(failed_checks)
         .map(|name| name.split('@').next().unwrap_or(name))

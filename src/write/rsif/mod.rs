@@ -30,6 +30,7 @@ pub use show::ShowError;
 pub use show::show;
 
 pub(crate) use canonical::jcs;
+pub(crate) use explanations::explanation;
 pub(crate) use model::CONTEXT_IRI;
 pub(crate) use model::DOCUMENT_TYPE;
 pub(crate) use model::FORMAT_NAME;
