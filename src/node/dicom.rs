@@ -43,7 +43,7 @@ pub(super) fn results(instances: &[SeriesInstance], measured: &Measured, wanted:
     let identity = match SourceIdentity::read(&instance.location) {
         Ok(identity) => identity,
         Err(error) => {
-            tracing::warn!(%error, "no DICOM results: the attributes of the source cannot be read");
+            tracing::warn!(%error, "the source of the DICOM results could not be read");
             return Vec::new();
         }
     };
@@ -57,7 +57,7 @@ pub(super) fn results(instances: &[SeriesInstance], measured: &Measured, wanted:
                 reference = Some(made.reference);
             }
             Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "no segmentation"),
+            Err(error) => tracing::warn!(%error, "segmentation was not written"),
         }
     }
     if wanted.report {
@@ -69,7 +69,7 @@ pub(super) fn results(instances: &[SeriesInstance], measured: &Measured, wanted:
         };
         match sr::report(record, &identity, reference.as_ref(), &options) {
             Ok(bytes) => files.push(DicomFile { kind: "dicom_sr", file: "dicom/sr.dcm", bytes }),
-            Err(error) => tracing::warn!(%error, "no structured report"),
+            Err(error) => tracing::warn!(%error, "structured report was not written"),
         }
     }
     files

@@ -174,3 +174,43 @@ fn referenced_series(set: &mut DataSet, slices: &BTreeSet<usize>, record: &Recor
     );
     set.sequence(tags::REFERENCED_SERIES_SEQUENCE, vec![series]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codes::Term;
+    use crate::grid::Mask;
+    use crate::measure::NativeMask;
+    use crate::measure::Region;
+    use crate::measure::RegionType;
+    use crate::measure::Statistics;
+
+    #[test]
+    fn bits_go_on_across_the_border_of_frames_least_significant_first() {
+        let statistics = Statistics {
+            mean_hu: 1.0,
+            standard_deviation_hu: 0.0,
+            median_hu: 1.0,
+            minimum_hu: 1.0,
+            maximum_hu: 1.0,
+            voxel_count: 2,
+            volume_mm3: 2.0,
+        };
+        let region = Region {
+            term: Term::LiverHu,
+            definition: "core",
+            public: true,
+            region_type: RegionType::Mask,
+            parts: Vec::new(),
+            statistics,
+        };
+        let mut inside = Mask::filled([1, 2, 2], false);
+        inside.data[0] = true;
+        inside.data[3] = true;
+        let mask = NativeMask { first: [4, 1, 2], inside };
+        let mut bits = vec![0; 4];
+        // The second frame of 3 rows and 5 columns begins with bit 15.
+        pack(&Segment { number: 1, region: &region, mask: &mask }, 4, 15, 5, &mut bits);
+        assert_eq!(bits, [0, 0, 1 << 6, 1 << 4]);
+    }
+}
