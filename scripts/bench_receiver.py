@@ -17,6 +17,7 @@ HELD = {}                                 # receiver name: instances that each i
 COUNT_AT_END = []                         # not empty where the bursts' instances are counted when a receiver is stopped
 WARM_UP_INSTANCES = 5                     # of load.bursts
 SPOOL_COPY_SECONDS_MAX = 60
+NOT_APPLICABLE = "not applicable"
 
 
 class Resetray(peers.Receiver):
@@ -120,7 +121,7 @@ def adapt(faults):
             remount(trial, options)
         except subprocess.CalledProcessError as error:
             if options == "ro":
-                raise OSError("not applicable: files are open, the kernel refuses read-only") from error
+                raise OSError(f"{NOT_APPLICABLE}: files are open, the kernel refuses read-only") from error
             raise
     faults.remount = careful
 

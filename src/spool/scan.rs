@@ -178,7 +178,9 @@ impl Reader {
             sop_instance_uid,
         };
         let head = file_head(self.number);
-        if self.end > 0 && self.bytes(0, FILE_HEAD_LENGTH as usize)? != head {
+        let begin = self.bytes(0, FILE_HEAD_LENGTH as usize)?.to_vec();
+        let unwritten = begin.len() == head.len() && begin.iter().all(|&byte| byte == 0);
+        if self.end > 0 && begin != head {
             scan.damage.push(damage(0, FILE_HEAD_LENGTH, DamageKind::FileHead, None));
         }
         let mut offset = FILE_HEAD_LENGTH;
@@ -215,7 +217,9 @@ impl Reader {
         }
         if !scan.sealed {
             // Nothing valid follows: that is what a stop leaves, not what a disk does to a record.
-            let torn = scan.damage.iter_mut().filter(|damage| damage.offset >= scan.records_end);
+            // A segment that was stopped between its preallocation and its first bytes is nothing but zeros.
+            let begun = if unwritten && scan.found.is_empty() { 0 } else { scan.records_end };
+            let torn = scan.damage.iter_mut().filter(|damage| damage.offset >= begun);
             torn.for_each(|damage| damage.kind = DamageKind::TornTail);
         }
         Ok(scan)

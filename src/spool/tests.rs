@@ -338,3 +338,14 @@ async fn a_segment_takes_no_more_of_a_small_disk_than_its_share() {
     let longest = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).max();
     assert!(longest.unwrap() < 32 << 10, "{longest:?}");
 }
+
+#[test]
+fn a_segment_that_was_stopped_before_its_first_bytes_is_no_damage_of_a_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    drop(spool);
+    std::fs::write(recovery::segment_path(dir.path(), 7, false), vec![0; 64 << 10]).unwrap();
+    let (_spool, recovery) = open(dir.path());
+    assert_eq!(recovery.instance_count(), 0);
+    assert!(recovery.damage.iter().all(|damage| damage.kind == DamageKind::TornTail), "{:?}", recovery.damage);
+}

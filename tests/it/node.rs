@@ -254,3 +254,35 @@ fn a_second_node_on_the_same_data_folder_is_refused() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("in use"));
     assert!(node.stop().success());
 }
+
+#[test]
+fn an_object_whose_pixels_are_cut_is_refused_and_the_whole_one_kept_once() {
+    let base = tempfile::tempdir().unwrap();
+    let phantom = base.path().join("phantom");
+    write_phantom(&small_phantom(15), &phantom);
+    let entries = std::fs::read_dir(&phantom).unwrap().map(|entry| entry.unwrap().path());
+    let whole = entries.filter(|path| path.extension().is_some_and(|extension| extension == "dcm")).min().unwrap();
+    let cut = base.path().join("cut.dcm");
+    let bytes = std::fs::read(&whole).unwrap();
+    std::fs::write(&cut, &bytes[..bytes.len() - 100]).unwrap();
+    let mut other = bytes.clone();
+    *other.last_mut().unwrap() ^= 1;
+    let changed = base.path().join("changed.dcm");
+    std::fs::write(&changed, other).unwrap();
+
+    let node = NodeProcess::start(base.path());
+    let refused = |path: &Path, status: &str| {
+        let peer = format!("RESETRAY@127.0.0.1:{}", node.port);
+        let output = program(base.path()).arg("send").arg(path).args(["--to", &peer]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(status), "{told}");
+    };
+    refused(&cut, "status 0xC000");
+    send(base.path(), node.port, &whole);
+    send(base.path(), node.port, &whole);
+    refused(&changed, "status 0x0111");
+    assert!(node.stop().success());
+    let listed = program(base.path()).args(["series", "list", "--json"]).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!((listed[0]["instances"].as_u64(), listed[0]["conflicts"].as_u64()), (Some(1), Some(1)));
+}
