@@ -31,6 +31,11 @@ fn reduced(name: &str) -> Options {
     }
 }
 
+/// A shorter scan, from the dome of the liver to L3: for tests that measure the same body several times.
+fn shortened(options: Options) -> Options {
+    Options { top_mm: 124.0, bottom_mm: -76.0, ..options }
+}
+
 /// Instances in order of Instance Number; the files live as long as the folder.
 fn instances(options: &Options, folder: &Path) -> Vec<SeriesInstance> {
     let file = |file: Result<(String, Vec<u8>), _>| {
@@ -158,14 +163,15 @@ fn assert_moved_little(what: &str, base: &[(Term, f64)], other: &Measured) {
 #[test]
 fn the_order_of_slices_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mut series = instances(&reduced("portal"), folder.path());
+    let mut series = instances(&shortened(reduced("portal")), folder.path());
     let told = |measured: &Measured| format!("{:?}", measured.record);
     let base = told(&measured(&series));
     assert!(base.contains("Measured"));
     series.reverse();
     assert!(told(&measured(&series)) == base, "reversed");
-    // 61 shares no divisor with 129 slices, so this is another order in which all come once.
+    // 61 is a prime that does not divide the number of slices, so this is another order in which all come once.
     let count = series.len();
+    assert_ne!(count % 61, 0);
     let mixed: Vec<SeriesInstance> = (0..count).map(|n| series[n * 61 % count].clone()).collect();
     assert!(told(&measured(&mixed)) == base, "mixed");
 }
@@ -178,7 +184,7 @@ fn the_same_body_seen_otherwise_gives_nearly_the_same_values() {
         trabecular_texture_hu: 15.0,
         slice_thickness_mm: 3.0,
         slice_spacing_mm: 2.0,
-        ..reduced("default")
+        ..shortened(reduced("default"))
     };
     let folder = tempfile::tempdir().unwrap();
     let series = instances(&options, folder.path());
