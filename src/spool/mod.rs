@@ -61,6 +61,9 @@ use writer::Append;
 use writer::Placed;
 use writer::Waiting;
 
+/// Bytes that wait for one writer before the next one is used: four usual slices.
+const LANE_BYTES: usize = 2200 << 10;
+
 /// What must have happened before an object counts as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -75,8 +78,8 @@ pub enum Mode {
 pub struct Options {
     /// Length of a shared segment.
     pub segment_bytes: u64,
-    /// Threads that append, each to a segment of its own. A disk serves several flushes at once better than one after
-    /// another; the second thread begins only when the first is busy.
+    /// Threads that append, each to a segment of its own. The second begins only when a group of usual slices waits for the first:
+    /// small records share flushes best in one place, while a disk serves two flushes of large groups better at once.
     pub writers: usize,
     /// Time a writer waits for further records before it begins a group, microseconds. Zero is right where several
     /// associations push at once: records gather while the disk is busy with the group before.
@@ -232,7 +235,7 @@ impl Spool {
         body: Vec<u8>,
         payload_length: u64,
     ) -> Result<Placed, SpoolError> {
-        let (queue, waiting) = self.queue.shortest().ok_or(SpoolError::Closed)?;
+        let (queue, waiting) = self.queue.lane_for(body.len()).ok_or(SpoolError::Closed)?;
         let (reply, answer) = oneshot::channel();
         let append = Append { kind, header, payload_length, body, reply, waiting };
         queue.send(append).await.map_err(|_| SpoolError::Closed)?;
@@ -241,7 +244,7 @@ impl Spool {
 
     fn append_blocking(&self, kind: Kind, header: Vec<u8>, payload: Vec<u8>) -> Result<Placed, SpoolError> {
         let (body, payload_length) = small_body(payload)?;
-        let (queue, waiting) = self.queue.shortest().ok_or(SpoolError::Closed)?;
+        let (queue, waiting) = self.queue.lane_for(body.len()).ok_or(SpoolError::Closed)?;
         let (reply, answer) = oneshot::channel();
         let append = Append { kind, header, payload_length, body, reply, waiting };
         queue.blocking_send(append).map_err(|_| SpoolError::Closed)?;
@@ -315,11 +318,14 @@ impl Queue {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The writer with the fewest records before it, the first of equals; `None` when the spool is closed.
-    fn shortest(&self) -> Option<(mpsc::Sender<Append>, Waiting)> {
+    /// The first writer with room in its group, else the one with the fewest bytes before it; `None` when the spool is
+    /// closed.
+    fn lane_for(&self, bytes: usize) -> Option<(mpsc::Sender<Append>, Waiting)> {
         let lanes = self.lanes();
-        let lane = lanes.iter().min_by_key(|lane| lane.waiting.load(Ordering::Relaxed))?;
-        Some((lane.sender.clone(), Waiting::count(&lane.waiting)))
+        let load = |lane: &Lane| lane.waiting.load(Ordering::Relaxed);
+        let with_room = lanes.iter().find(|lane| load(lane).saturating_add(bytes) <= LANE_BYTES);
+        let lane = with_room.or_else(|| lanes.iter().min_by_key(|lane| load(lane)))?;
+        Some((lane.sender.clone(), Waiting::count(&lane.waiting, bytes)))
     }
 
     fn close(&self) {

@@ -46,23 +46,23 @@ pub(super) struct Append {
     /// Payload, trailer and padding.
     pub(super) body: Vec<u8>,
     pub(super) reply: oneshot::Sender<Result<Placed, SpoolError>>,
-    /// Counts among the records before the writer until it is answered.
+    /// Counts among the bytes before the writer until it is answered.
     pub(super) waiting: Waiting,
 }
 
-/// One record in the count of those that wait for a writer.
-pub(super) struct Waiting(Arc<AtomicUsize>);
+/// The bytes of one record among those that wait for a writer.
+pub(super) struct Waiting(Arc<AtomicUsize>, usize);
 
 impl Waiting {
-    pub(super) fn count(waiting: &Arc<AtomicUsize>) -> Waiting {
-        waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting(waiting.clone())
+    pub(super) fn count(waiting: &Arc<AtomicUsize>, bytes: usize) -> Waiting {
+        waiting.fetch_add(bytes, Ordering::Relaxed);
+        Waiting(waiting.clone(), bytes)
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
 
