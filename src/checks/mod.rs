@@ -103,6 +103,18 @@ pub struct Row {
     pub why: &'static str,
 }
 
+/// A row of the table: what is outside `pass` is flagged within `flag`, and refused otherwise.
+const fn row(
+    key: &'static str,
+    unit: Option<&'static str>,
+    pass: Bound,
+    flag: Option<Bound>,
+    reason: Reason,
+    why: &'static str,
+) -> Row {
+    Row { key, unit, limit: Limit { pass, flag }, reason, why }
+}
+
 /// All rows of the limits table.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     series::ROWS.iter().chain(vertebra::ROWS).chain(organ::ROWS)

@@ -1,19 +1,7 @@
 //! Limits of the checks of object, calibration, energy, sampling (definition set section 3.1 to 3.3).
 
-use super::{Bound, Limit, Row};
+use super::{Bound, Row, row};
 use crate::codes::Reason;
-
-/// A row whose words outside `pass` are flagged when they are within `flag`.
-const fn row(
-    key: &'static str,
-    unit: Option<&'static str>,
-    pass: Bound,
-    flag: Option<Bound>,
-    reason: Reason,
-    why: &'static str,
-) -> Row {
-    Row { key, unit, limit: Limit { pass, flag }, reason, why }
-}
 
 /// Every word.
 const ANY: Bound = Bound::NotIn(&[]);

@@ -1,8 +1,8 @@
 //! Limits of the checks of vertebral targets (definition set section 3.3 and 3.4).
 
 use super::Bound;
-use super::Limit;
 use super::Row;
+use super::row;
 use crate::codes::Reason;
 
 /// A flag bound that no observation exceeds: the check never refuses.
@@ -171,14 +171,3 @@ pub(super) const ROWS: &[Row] = &[
         "largest difference to the other levels over 50 HU or 30 percent of their mean, whichever is more",
     ),
 ];
-
-const fn row(
-    key: &'static str,
-    unit: Option<&'static str>,
-    pass: Bound,
-    flag: Option<Bound>,
-    reason: Reason,
-    why: &'static str,
-) -> Row {
-    Row { key, unit, limit: Limit { pass, flag }, reason, why }
-}

@@ -92,56 +92,46 @@ pub(super) fn saturated(volume: &Volume, values_hu: &[f32]) -> usize {
     values_hu.iter().filter(|&&hu| hu < -1024.0 || f64::from(hu) >= volume.largest_hu).count()
 }
 
+/// The vertebrae directly below and above that are in view.
+fn neighbours(spine: &Spine, at: usize) -> impl Iterator<Item = &Vertebra> {
+    let near = [at.checked_sub(1), Some(at + 1)].into_iter().flatten();
+    near.filter_map(|other| spine.vertebrae.get(other)).filter(|other| other.in_view)
+}
+
+/// Arithmetic mean; `None` of nothing.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
+}
+
 /// Relative difference of the height to the mean of the neighbours that are in view.
 pub(super) fn height_jump(spine: &Spine, at: usize) -> Option<f64> {
-    let neighbours = [at.checked_sub(1), Some(at + 1)];
-    let heights: Vec<f64> = neighbours
-        .into_iter()
-        .flatten()
-        .filter_map(|other| spine.vertebrae.get(other))
-        .filter(|other| other.in_view)
-        .map(|other| other.height_mm)
-        .collect();
-    let mean = heights.iter().sum::<f64>() / heights.len() as f64;
-    (!heights.is_empty() && mean > 0.0).then(|| (spine.vertebrae[at].height_mm / mean - 1.0).abs())
+    let near = mean(neighbours(spine, at).map(|other| other.height_mm)).filter(|&mean| mean > 0.0)?;
+    Some((spine.vertebrae[at].height_mm / near - 1.0).abs())
+}
+
+/// Front and back height of a vertebra, and the means of its neighbours' (mm); thin slices only.
+fn edge_heights_with_neighbours_mm(volume: &Volume, spine: &Spine, at: usize) -> Option<([f64; 2], Option<[f64; 2]>)> {
+    if volume.slice_thickness_mm > THICKEST_FOR_HEIGHTS_MM {
+        return None;
+    }
+    let near = || neighbours(spine, at).filter_map(|other| edge_heights_mm(volume, other));
+    let front_and_back = mean(near().map(|[front, _]| front)).zip(mean(near().map(|[_, back]| back)));
+    Some((edge_heights_mm(volume, &spine.vertebrae[at])?, front_and_back.map(|(front, back)| [front, back])))
 }
 
 /// Smaller of anterior to posterior and posterior to neighbours' posterior height; thin slices only.
 pub(super) fn lowest_height_ratio(volume: &Volume, spine: &Spine, at: usize) -> Option<f64> {
-    if volume.slice_thickness_mm > THICKEST_FOR_HEIGHTS_MM {
-        return None;
-    }
-    let [front, back] = edge_heights_mm(volume, &spine.vertebrae[at])?;
-    let near: Vec<f64> = [at.checked_sub(1), Some(at + 1)]
-        .into_iter()
-        .flatten()
-        .filter_map(|other| spine.vertebrae.get(other))
-        .filter(|other| other.in_view)
-        .filter_map(|other| edge_heights_mm(volume, other))
-        .map(|[_, back]| back)
-        .collect();
-    let to_neighbours = back / (near.iter().sum::<f64>() / near.len() as f64);
+    let ([front, back], near) = edge_heights_with_neighbours_mm(volume, spine, at)?;
     let ratio = front / back;
-    Some(if near.is_empty() { ratio } else { ratio.min(to_neighbours) })
+    Some(near.map_or(ratio, |[_, neighbours]| ratio.min(back / neighbours)))
 }
 
 /// Larger of front to back and front to the neighbours' front: low only where the front alone has lost height, not
 /// where the whole spine is built so or the back of the body is high.
 pub(super) fn wedge_ratio(volume: &Volume, spine: &Spine, at: usize) -> Option<f64> {
-    if volume.slice_thickness_mm > THICKEST_FOR_HEIGHTS_MM {
-        return None;
-    }
-    let [front, back] = edge_heights_mm(volume, &spine.vertebrae[at])?;
-    let near: Vec<f64> = [at.checked_sub(1), Some(at + 1)]
-        .into_iter()
-        .flatten()
-        .filter_map(|other| spine.vertebrae.get(other))
-        .filter(|other| other.in_view)
-        .filter_map(|other| edge_heights_mm(volume, other))
-        .map(|[front, _]| front)
-        .collect();
-    let neighbours = near.iter().sum::<f64>() / near.len() as f64;
-    (!near.is_empty()).then(|| (front / back).max(front / neighbours))
+    let ([front, back], near) = edge_heights_with_neighbours_mm(volume, spine, at)?;
+    near.map(|[neighbours, _]| (front / back).max(front / neighbours))
 }
 
 /// Heights (mm) in the front and in the back, between the steepest falls of attenuation beyond both endplates.
